@@ -1,0 +1,143 @@
+package checklist
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"aslwiz/remote"
+)
+
+// Admin is somebody who administers the server.
+type Admin struct {
+	Name string   `yaml:"name" json:"name"`
+	Keys []string `yaml:"keys" json:"keys"` // lines as in authorized_keys: the content of id_ed25519.pub
+}
+
+// SNMP is who may ask the server for its state.
+type SNMP struct {
+	NMS     []string `yaml:"nms,omitempty" json:"nms,omitempty"`         // addresses of the monitoring system
+	User    string   `yaml:"user,omitempty" json:"user,omitempty"`       // SNMPv3 user
+	Version string   `yaml:"version,omitempty" json:"version,omitempty"` // "3" or "2c"; "": 3
+	// Location and Contact are what the server says of itself.
+	Location string `yaml:"location,omitempty" json:"location,omitempty"`
+	Contact  string `yaml:"contact,omitempty" json:"contact,omitempty"`
+}
+
+// Given says whether the answers are about SNMP at all.
+func (s SNMP) Given() bool { return len(s.NMS) > 0 }
+
+// V2 says that the monitoring system speaks only the version without encryption.
+func (s SNMP) V2() bool { return s.Version == "2c" }
+
+var loginName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
+
+// adminProblems validates the answers about admins, monitoring and look-ups.
+func adminProblems(a Answers, add addProblem) {
+	names := make([]string, len(a.Admins))
+	for i, p := range a.Admins {
+		path := fmt.Sprintf("admins[%d]", i)
+		names[i] = p.Name
+		add(path+".name", errors.Join(CheckLogin(p.Name), again(names[:i+1], i)))
+		if len(p.Keys) == 0 {
+			add(path+".keys", fmt.Errorf("%s has no key: there would be no way to log in", orElse(p.Name, "this admin")))
+		}
+		for j, k := range p.Keys {
+			_, err := ParseKey(k)
+			add(fmt.Sprintf("%s.keys[%d]", path, j), err)
+		}
+	}
+	s := a.SNMP
+	for i, n := range s.NMS {
+		add(fmt.Sprintf("snmp.nms[%d]", i), errors.Join(checkAddr(n), again(s.NMS, i)))
+	}
+	if s.Version != "" && s.Version != "3" && s.Version != "2c" {
+		add("snmp.version", fmt.Errorf("%q is neither 3 nor 2c", s.Version))
+	}
+	if s.Given() && !s.V2() && !loginName.MatchString(s.User) {
+		add("snmp.user", errors.New("is not a user's name for SNMPv3: lower case letters, digits, - and _"))
+	}
+	if !s.Given() && (s.User != "" || s.Version != "") {
+		add("snmp.nms", errors.New("is missing: the addresses that the monitoring system asks from"))
+	}
+	add("snmp.location", checkLine(s.Location))
+	add("snmp.contact", checkLine(s.Contact))
+	if a.Resolver != "" {
+		add("resolver", checkAddr(a.Resolver))
+	}
+}
+
+// CheckLogin says why s cannot be the login name of an admin.
+// Source: useradd(8), CAVEATS.
+func CheckLogin(s string) error {
+	switch {
+	case s == "":
+		return errors.New("name is missing: the admin's login name")
+	case s == "root":
+		return errors.New("root is always there; name the people instead")
+	case !loginName.MatchString(s):
+		return fmt.Errorf("%q is not a login name: lower case letters, digits, - and _, 32 at most", s)
+	}
+	return nil
+}
+
+func checkAddr(s string) error {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return fmt.Errorf("%q is not an address", s)
+	}
+	return checkFamily(a)
+}
+
+// checkLine says why s cannot follow a word of snmpd.conf as it is. Source:
+// snmp_config(5): a # after the word begins a comment, a quote a quoted text.
+func checkLine(s string) error {
+	switch {
+	case len(s) > 200 || strings.ContainsAny(s, `"\`) || !printable(s):
+		return errors.New("is not one short line without quotes and backslashes")
+	case s != strings.TrimSpace(s) || strings.HasPrefix(s, "#") || strings.HasPrefix(s, "'"):
+		return errors.New("begins with #, a quote or a space, or ends with a space")
+	}
+	return nil
+}
+
+// printable says whether a screen and a file show the same of s: no control
+// characters, none that change the direction, and no line ends.
+func printable(s string) bool { return !strings.Contains(s, "\n") && remote.CleanText(s) == s }
+
+// Key is a public key that may log in.
+type Key struct {
+	Line        string // as in authorized_keys
+	Fingerprint string // "SHA256:..."
+	Type        string // "ssh-ed25519"
+	Comment     string
+	blob        string
+}
+
+// ParseKey reads a line of authorized_keys.
+func ParseKey(line string) (Key, error) {
+	line = strings.TrimSpace(line)
+	if strings.Contains(line, "PRIVATE KEY") {
+		return Key{}, errors.New("is a private key: it never leaves the computer it was made on; the public one is in the file ending in .pub")
+	}
+	if strings.ContainsAny(line, "\n\r") {
+		return Key{}, errors.New("is more than one line: write each key as its own element of the list")
+	}
+	if !printable(line) {
+		return Key{}, errors.New("has characters that cannot be seen: copy it again, from the file ending in .pub")
+	}
+	pub, comment, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil {
+		return Key{}, errors.New("is not a public key as ssh-keygen writes it: \"ssh-ed25519 AAAA... comment\"")
+	}
+	if strings.HasPrefix(pub.Type(), "ssh-dss") {
+		return Key{}, errors.New("is a DSA key, which OpenSSH no longer takes: make one with ssh-keygen -t ed25519")
+	}
+	return Key{
+		Line: line, Fingerprint: ssh.FingerprintSHA256(pub), Type: pub.Type(), Comment: comment, blob: string(pub.Marshal()),
+	}, nil
+}

@@ -1,0 +1,230 @@
+package checklist
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aslwiz/remote"
+)
+
+// itemFirewall knocks from where aslwiz runs, as the page does with netcat. A
+// port that is closed by the filter lets every knock time out; so does a network
+// on the way that swallows it. So each address is knocked at twice: at a port that
+// is let in, the control, and at one that is not. And the rule that drops must
+// have counted the knock.
+var itemFirewall = Item{
+	ID:    "firewall",
+	Title: "Is the firewall active?",
+	Probes: func(In) []remote.Probe {
+		return []remote.Probe{
+			remote.ReadSetting("IPv4 packet filter", countedRead("iptables")),
+			remote.ReadSetting("IPv6 packet filter", countedRead("ip6tables")),
+			remote.ReadFile(firewallScript),
+			remote.ReadCommand("ss", "-Htln"),
+		}
+	},
+	Outside: func(in In) []netip.AddrPort {
+		var out []netip.AddrPort
+		for _, a := range serverAddrs(in) {
+			out = append(out, netip.AddrPortFrom(a, uint16(in.Facts.SSHPort)), netip.AddrPortFrom(a, closedPort(in)))
+		}
+		return out
+	},
+	Again: true,
+	Judge: judgeFirewall,
+}
+
+// countedRead prints a family's filter table with its counters.
+func countedRead(command string) string {
+	return "command -v " + command + "-save >/dev/null || exit 127\n" + command + "-save -c -t filter"
+}
+
+// serverAddrs are the server's global addresses, and the one it is reached at
+// where that is another, as behind a NAT.
+func serverAddrs(in In) []netip.Addr {
+	var out []netip.Addr
+	for _, n := range in.Facts.NICs {
+		for _, p := range n.Addrs {
+			out = append(out, p.Addr())
+		}
+	}
+	if a, err := netip.ParseAddr(in.Answers.Host); err == nil && !slices.Contains(out, a) {
+		out = append(out, a)
+	}
+	return out
+}
+
+// closedPort is a high TCP port that no answer opens.
+func closedPort(in In) uint16 {
+	port := uint16(65533)
+	for int(port) == in.Facts.SSHPort || slices.Contains(in.Answers.Firewall.Ports, fmt.Sprintf("%d/tcp", port)) {
+		port--
+	}
+	return port
+}
+
+func judgeFirewall(in In, seen Seen) Finding {
+	f := Finding{Want: "in both families: the script's rules are in force, SSH opens from here, a port that is not let in times out"}
+	for _, a := range append(slices.Clone(seen.Answers), seen.After...) {
+		if err := a.Err(); err != nil {
+			return unknown(f, err)
+		}
+	}
+	if len(seen.After) < 2 {
+		return unknown(f, fmt.Errorf("the rules were not read a second time"))
+	}
+	script, err := seen.Answers[2].File()
+	if err != nil {
+		return unknown(f, err)
+	}
+	if wrong := rulesWrong(seen.Answers, string(script.Content)); len(wrong) > 0 {
+		f.Status, f.Got = Failed, strings.Join(wrong, "; ")
+		f.Fix = firewallFix()
+		return f
+	}
+	listens := regexp.MustCompile(fmt.Sprintf(`:%d\s`, closedPort(in))).Match(seen.Answers[3].Out)
+	var red, open []string
+	for _, family := range []int{onlyIPv4, onlyIPv6} {
+		i := map[int]int{onlyIPv4: 0, onlyIPv6: 1}[family]
+		moved := denied(seen.After[i]) - denied(seen.Answers[i])
+		k := knocks{family: family, moved: moved, listens: listens}
+		verdict, evidence, ok := k.judge(in, seen.Outside)
+		f.Evidence = append(f.Evidence, evidence...)
+		switch {
+		case verdict != "":
+			red = append(red, verdict)
+		case !ok:
+			open = append(open, fmt.Sprintf("IPv%d", family))
+		}
+	}
+	switch {
+	case len(red) > 0:
+		f.Status, f.Got, f.Fix = Failed, strings.Join(red, "; "), firewallFix()
+	case len(open) > 0:
+		f.Status = Unknown
+		f.Got = fmt.Sprintf("the rules are in force; from here it could not be seen that they hold for %s", strings.Join(open, " and "))
+		f.Fix = &Fix{Kind: FixHand, Text: "run aslwiz verify from a computer that reaches the server over " + strings.Join(open, " and ")}
+	default:
+		f.Status, f.Got = Passed, f.Want
+	}
+	return f
+}
+
+func firewallFix() *Fix {
+	return &Fix{Kind: FixStep, Step: "firewall", Text: "run the step firewall"}
+}
+
+// knocks are the connection attempts over one family.
+type knocks struct {
+	family  int
+	moved   int64 // packets that the last rule counted between the two looks
+	listens bool  // something listens on the closed port
+}
+
+// judge says what is wrong, or whether one address at least proved the filter.
+func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []string, ok bool) {
+	by := map[netip.AddrPort]remote.Reach{}
+	for _, r := range outside {
+		by[r.Addr] = r
+	}
+	for _, a := range serverAddrs(in) {
+		if familyOf(a) != k.family {
+			continue
+		}
+		control, ok1 := by[netip.AddrPortFrom(a, uint16(in.Facts.SSHPort))]
+		closed, ok2 := by[netip.AddrPortFrom(a, closedPort(in))]
+		if !ok1 || !ok2 {
+			continue
+		}
+		evidence = append(evidence, fmt.Sprintf("from here: %s %s, %s %s", control.Addr, control.Outcome, closed.Addr, closed.Outcome))
+		if control.Outcome != remote.ReachOpen {
+			continue
+		}
+		switch closed.Outcome {
+		case remote.ReachRefused:
+			red = fmt.Sprintf("IPv%d: %s answers instead of keeping silent", k.family, closed.Addr)
+		case remote.ReachOpen:
+			red = fmt.Sprintf("IPv%d: %s opens, and is not let in by any rule", k.family, closed.Addr)
+		case remote.ReachTimeout:
+			ok = true
+		}
+	}
+	evidence = append(evidence, fmt.Sprintf("IPv%d: the last rule counted %d packets meanwhile", k.family, k.moved))
+	if ok && k.moved <= 0 {
+		ok = false
+		evidence = append(evidence, fmt.Sprintf("IPv%d: so something on the way swallowed the knock before the server saw it", k.family))
+	}
+	if red != "" && k.listens {
+		evidence = append(evidence, fmt.Sprintf("something on the server listens on port %d", closedPort(in)))
+	}
+	return red, evidence, ok
+}
+
+var ruleCounter = regexp.MustCompile(`^\[(\d+):\d+\] `)
+
+// rulesWrong compares the rules in force with the script's, family by family.
+func rulesWrong(answers []remote.Answer, script string) (wrong []string) {
+	for i, family := range []string{"IPv4", "IPv6"} {
+		if answers[i].Code == 127 {
+			return []string{"iptables is not installed"}
+		}
+		loaded, err := answers[i].Text()
+		if err != nil {
+			wrong = append(wrong, err.Error())
+			continue
+		}
+		have, want := bareLoaded(loaded), scriptRules(script, "rules"+family[3:])
+		switch {
+		case !slices.Contains(have, defaultDeny):
+			wrong = append(wrong, family+": no rule drops what is not let in")
+		case want == nil:
+			wrong = append(wrong, firewallScript+" is not there, or is not aslwiz's")
+		case !slices.Equal(have, want):
+			wrong = append(wrong, family+": the rules in force are not those of "+firewallScript)
+		}
+	}
+	return slices.Compact(wrong)
+}
+
+// bareLoaded are the lines of iptables-save -c without comments and counters.
+func bareLoaded(text string) (out []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+		case strings.HasPrefix(line, ":"):
+			chain, _, _ := strings.Cut(line, " [")
+			out = append(out, chain)
+		default:
+			out = append(out, ruleCounter.ReplaceAllString(line, ""))
+		}
+	}
+	return out
+}
+
+// scriptRules are the rules that firewall.sh holds in a function, nil when there
+// are none.
+func scriptRules(script, function string) []string {
+	_, rest, ok := strings.Cut(script, function+"() {\n  cat <<'RULES'\n")
+	if !ok {
+		return nil
+	}
+	rules, _, _ := strings.Cut(rest, "RULES\n")
+	return strings.Split(bareRules(rules), "\n")
+}
+
+// denied is how many packets the default deny has counted.
+func denied(a remote.Answer) int64 {
+	for line := range strings.Lines(string(a.Out)) {
+		m := ruleCounter.FindStringSubmatch(line)
+		if m != nil && strings.TrimSpace(line[len(m[0]):]) == defaultDeny {
+			n, _ := strconv.ParseInt(m[1], 10, 64)
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,86 @@
+package practice
+
+import (
+	"strings"
+	"testing"
+
+	"aslwiz/checklist"
+)
+
+// Each trouble is met, is told, and ends in green by running again what failed and
+// looking again at what is red.
+func TestTroubles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		failed string // the step that fails the first time
+		says   string // in what happens meanwhile
+		red    string // the item that is not green at first
+	}{
+		"dns":      {red: "dns"},
+		"peer":     {red: "ipsec"},
+		"apt":      {says: "unattended-upgr"},
+		"link":     {says: "the connection was lost"},
+		"firewall": {failed: "firewall", says: "what was there before is being restored"},
+		"disk":     {failed: "packages", says: "enough free space"},
+		"relay":    {red: "mail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, name)
+			r, events := w.apply(t)
+			if last := r.Steps[len(r.Steps)-1]; c.failed != "" {
+				if last.Step != c.failed || !r.Failed() {
+					t.Fatalf("ended with %+v, not with a failed step %s", last, c.failed)
+				}
+				r, _ = w.apply(t)
+			}
+			wantAll(t, r, events, checklist.StepChanged, checklist.StepSame, checklist.StepManual)
+			if text := told(events); !strings.Contains(text, c.says) {
+				t.Errorf("nobody is told %q:\n%s", c.says, text)
+			}
+			red := w.verify(t)
+			if _, ok := red[c.red]; c.red != "" && !ok {
+				t.Errorf("%s is green at once", c.red)
+			}
+			if len(red) > 0 {
+				_ = w.clock.Sleep(t.Context(), troubleTime)
+			}
+			wantGreen(t, w.settled(t))
+		})
+	}
+	if _, err := New(NewClock(Max), "rain"); err == nil {
+		t.Error("a trouble that there is not")
+	}
+}
+
+// told is everything that a run tells.
+func told(events []checklist.Event) string {
+	var b strings.Builder
+	for _, e := range events {
+		b.WriteString(e.Text + e.Holder + strings.Join(e.Lines, "\n") + "\n")
+	}
+	return b.String()
+}
+
+// What a firewall shut out is back as it was, byte for byte.
+func TestShutOutIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "firewall")
+	steps := checklist.Steps()
+	for i, s := range steps {
+		if s.ID == "firewall" {
+			steps = steps[:i]
+		}
+	}
+	w.apply(t, steps...)
+	m := w.server()
+	before, rules := len(m.files), m.bareRules(4)
+	firewall, _ := checklist.StepByID("firewall")
+	r, _ := w.apply(t, firewall)
+	if got := r.Steps[0].Status; got != checklist.StepRestored {
+		t.Fatalf("the step is %s", got)
+	}
+	if len(m.files) != before || m.bareRules(4) != rules || m.has("/etc/network/firewall.sh") || m.rpFilter != "0" {
+		t.Errorf("not all is back: %d files, before %d; rp_filter %s\n%s", len(m.files), before, m.rpFilter, m.bareRules(4))
+	}
+}

@@ -1,0 +1,196 @@
+package checklist
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"aslwiz/remote"
+	"aslwiz/templates"
+)
+
+// resolverOwnerRead prints who writes /etc/resolv.conf.
+const resolverOwnerRead = `if systemctl is-active --quiet systemd-resolved.service; then echo resolved
+elif command -v resolvconf >/dev/null; then echo resolvconf
+else echo nobody; fi`
+
+const (
+	resolvConf   = "/etc/resolv.conf"
+	resolvedConf = "/etc/systemd/resolved.conf.d/60-aslwiz.conf"
+)
+
+func resolverOwner(a remote.Answer) (string, error) { return a.Text() }
+
+// resolverData is what the templates of the resolver's files are given.
+type resolverData struct {
+	Servers []string
+	Search  string
+}
+
+// resolversOf are the resolvers of the answers, or those that the server has.
+func resolversOf(in In) (resolverData, error) {
+	d := resolverData{Servers: in.Answers.Network.DNS, Search: strings.Join(in.Answers.Network.Search, " ")}
+	if d.Search == "" {
+		d.Search = in.Answers.Domain
+	}
+	if len(d.Servers) == 0 {
+		for _, a := range in.Facts.DNS {
+			if !a.IsLoopback() && len(d.Servers) < maxResolvers {
+				d.Servers = append(d.Servers, a.String())
+			}
+		}
+	}
+	if len(d.Servers) == 0 {
+		return d, errors.New("the server's resolvers are not known: say them in network.dns")
+	}
+	return d, nil
+}
+
+// interfacesResource is the part of /etc/network/interfaces about the card.
+type interfacesResource struct {
+	in       In
+	card     NIC
+	resolver resolverData
+}
+
+var _ Resource = interfacesResource{}
+
+// Name implements Resource.
+func (interfacesResource) Name() string { return interfacesFile }
+
+// Probes implements Resource.
+func (interfacesResource) Probes() []remote.Probe {
+	return []remote.Probe{remote.ReadFile(interfacesFile), remote.ReadSetting("who writes "+resolvConf, resolverOwnerRead).Within(slowRead)}
+}
+
+// Compare implements Resource.
+func (r interfacesResource) Compare(answers []remote.Answer) (Change, error) {
+	owner, err := resolverOwner(answers[1])
+	if err != nil {
+		return Change{}, err
+	}
+	block, err := r.block(owner)
+	if err != nil {
+		return Change{}, err
+	}
+	edit := BroughtEdit{
+		Path: interfacesFile, What: "static addresses for " + cardName + ", IPv6 first",
+		Apply: func(old string) (string, error) { return setInterfaces(old, block, cardName, r.card.Name), nil },
+		Note:  "takes effect at the reboot; nothing is taken down now. aslwiz writes it after the firewall script that it refers to, which the page has further down",
+	}
+	ch, err := edit.Compare(answers[:1])
+	if err == nil && !ch.Same {
+		// As at boot, but only said. A mistake ends the script, and the guard takes
+		// the file back.
+		ch.Script = append(ch.Script, "run ifup --no-act --force --all")
+	}
+	return ch, err
+}
+
+// block is what the file says about the card. Where systemd-resolved or nobody
+// looks at them, dns- lines would only mislead: Debian 12's hook for resolved
+// even writes what it cannot read back.
+func (r interfacesResource) block(owner string) (string, error) {
+	n := r.in.Answers.Network
+	data := map[string]any{
+		"MAC": strings.ToLower(r.card.MAC), "Firewall": firewallScript,
+		"Addr4": prefixText(n.Addr4()), "Gateway4": n.Gateway4,
+		"Addr6": prefixText(n.Addr6()), "Gateway6": n.Gateway6,
+		"DNS": "", "Search": r.resolver.Search,
+	}
+	if owner == "resolvconf" {
+		data["DNS"] = strings.Join(r.resolver.Servers, " ")
+	}
+	return templates.Render(r.in.Facts.Release.Dir, interfacesFile, data)
+}
+
+func prefixText(p netip.Prefix) string {
+	if !p.IsValid() {
+		return ""
+	}
+	return p.String()
+}
+
+// resolver is that names are looked up where the answers say, written where it
+// takes effect on this server.
+type resolver struct {
+	release Release
+	data    resolverData
+}
+
+var _ Resource = resolver{}
+
+// Name implements Resource.
+func (resolver) Name() string { return "resolvers" }
+
+// Probes implements Resource.
+func (resolver) Probes() []remote.Probe {
+	return []remote.Probe{
+		remote.ReadSetting("who writes "+resolvConf, resolverOwnerRead).Within(slowRead),
+		remote.ReadFile(resolvConf), remote.ReadFile(resolvedConf),
+	}
+}
+
+// Compare implements Resource.
+func (r resolver) Compare(answers []remote.Answer) (Change, error) {
+	owner, err := resolverOwner(answers[0])
+	if err != nil {
+		return Change{}, err
+	}
+	switch owner {
+	case "resolvconf":
+		return Change{
+			Resource: resolvConf, Kind: "file", Same: true, Now: "written by resolvconf", Want: "written by resolvconf",
+			Notes: []string{"resolvconf is installed: it takes the dns- lines of " + interfacesFile},
+		}, nil
+	case "resolved":
+		content, err := templates.Render(r.release.Dir, resolvedConf, r.data)
+		if err != nil {
+			return Change{}, err
+		}
+		return installed{
+			File: File{Path: resolvedConf, Content: content, After: []string{"systemctl try-restart systemd-resolved.service"}},
+			then: []string{"run systemctl try-restart systemd-resolved.service"},
+		}.Compare(answers[2:])
+	}
+	content, err := templates.Render(r.release.Dir, resolvConf, r.data)
+	if err != nil {
+		return Change{}, err
+	}
+	return File{
+		Path: resolvConf, Content: content,
+		Note: "dns-nameservers and dns-search in " + interfacesFile + " do nothing here, where neither resolvconf nor systemd-resolved reads them: the file itself is written",
+	}.Compare(answers[1:2])
+}
+
+// removed is a file that must not be there.
+type removed struct{ path, note string }
+
+var _ Resource = removed{}
+
+// Name implements Resource.
+func (r removed) Name() string { return r.path }
+
+// Probes implements Resource.
+func (r removed) Probes() []remote.Probe { return []remote.Probe{remote.ReadFile(r.path)} }
+
+// Compare implements Resource.
+func (r removed) Compare(answers []remote.Answer) (Change, error) {
+	st, err := answers[0].File()
+	if err != nil {
+		return Change{}, err
+	}
+	c := Change{Resource: r.path, Kind: "file", Now: describeFile(st), Want: "not there", Notes: []string{r.note}}
+	switch {
+	case !st.Exists:
+		c.Same = true
+		return c, nil
+	case !st.Regular:
+		return c, fmt.Errorf("%s: is not a regular file; move it away by hand", r.path)
+	}
+	c.Diff = unifiedDiff(r.path, string(st.Content), "", true)
+	c.Files = []remote.FileChange{{Path: r.path, Before: st.SHA256, Remove: true, Mode: st.Mode.Perm(), Owner: st.Owner}}
+	c.Script = []string{"drop " + quote(r.path)}
+	return c, nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aslwiz/checklist"
+	"aslwiz/remote"
+)
+
+// connectFlags are the circumstances of a connection.
+type connectFlags struct {
+	acceptHostKey []string
+	passwordFile  string
+	sudoFile      string
+	sshConfig     string
+	knownHosts    []string
+
+	password, sudo remote.Secret
+}
+
+func (f *connectFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.acceptHostKey, "accept-host-key", nil, "accept the host key with this `FINGERPRINT` (SHA256:...) without asking")
+	flags.StringVar(&f.passwordFile, "password-file", "", "read the login password from `FILE` (mode 0600), or - for standard input")
+	flags.StringVar(&f.sudoFile, "sudo-password-file", "", "read the password for sudo from `FILE` (mode 0600), or - for standard input")
+	flags.StringVar(&f.sshConfig, "ssh-config", "", "read `FILE` instead of ~/.ssh/config")
+	flags.StringArrayVar(&f.knownHosts, "known-hosts", nil, "read `FILE` instead of ~/.ssh/known_hosts; accepted keys are added to it")
+}
+
+// read fetches the secrets and checks what was given.
+func (f *connectFlags) read(in io.Reader) (err error) {
+	for _, k := range f.acceptHostKey {
+		if !strings.HasPrefix(k, "SHA256:") {
+			return usage("take it from the server's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+				"--accept-host-key %q: is not a fingerprint SHA256:...", k)
+		}
+	}
+	if f.passwordFile == "-" && f.sudoFile == "-" {
+		return usage("a file for one of them", "--password-file and --sudo-password-file cannot both be standard input")
+	}
+	if f.password, err = readSecret(in, "--password-file", f.passwordFile); err != nil {
+		return err
+	}
+	f.sudo, err = readSecret(in, "--sudo-password-file", f.sudoFile)
+	return err
+}
+
+// readSecret is the first line of a file that nobody else may read.
+func readSecret(in io.Reader, flag, path string) (remote.Secret, error) {
+	if path == "" {
+		return remote.Secret{}, nil
+	}
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
+		}
+		defer file.Close()
+		st, err := file.Stat()
+		if err != nil {
+			return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
+		}
+		if runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 {
+			return remote.Secret{}, usage("chmod 600 "+path, "%s: others can read %s (mode %04o)", flag, path, st.Mode().Perm())
+		}
+		in = file
+	}
+	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
+	}
+	line = strings.TrimRight(line, "\r\n")
+	if line == "" {
+		return remote.Secret{}, usage("", "%s: there is nothing in the first line of %s", flag, path)
+	}
+	return remote.NewSecret(line), nil
+}
+
+// connect logs in to a server and says so.
+func (a *app) connect(ctx context.Context, s server, f *connectFlags) (*remote.Server, error) {
+	target := remote.Target{Host: s.answers.Host, Port: s.answers.Port, User: s.answers.User, Jump: s.answers.Jump}
+	if s.answers.Identity != "" {
+		target.Identity = []string{s.localPath(s.answers.Identity)}
+	}
+	fmt.Fprintf(a.err, "%s: connecting to %s\n", s.name, s.answers.Host)
+	host, err := remote.Connect(ctx, target, remote.Options{
+		Ask:           a.asker(f),
+		AcceptHostKey: f.acceptHostKey,
+		KnownHosts:    f.knownHosts,
+		SSHConfig:     f.sshConfig,
+		SudoPassword:  f.sudo,
+		Who:           who(),
+	})
+	if err != nil {
+		return nil, noConnection{err}
+	}
+	return host, nil
+}
+
+// session is a server that was connected to, and what a plan starts from.
+type session struct {
+	host *remote.Server
+	in   checklist.In
+}
+
+// begin connects to a server and asks for its facts.
+func (a *app) begin(ctx context.Context, s server, f *connectFlags) (*session, error) {
+	host, err := a.connect(ctx, s, f)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := checklist.GatherFacts(ctx, host)
+	if err != nil {
+		_ = host.Close()
+		return nil, err
+	}
+	if facts.Job != "" {
+		fmt.Fprintln(a.err, wrap("note: ", "a step runs on "+s.name+" now: "+facts.Job+"; what is read meanwhile may change, and aslwiz apply follows it"))
+	}
+	return &session{host: host, in: checklist.In{Answers: s.answers, Facts: facts}}, nil
+}
+
+// who is at the keyboard, for the server's own records.
+func who() string {
+	name := "somebody"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	computer, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + computer
+}

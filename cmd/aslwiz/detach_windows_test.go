@@ -1,0 +1,4 @@
+package main
+
+// detach has nothing to leave: Windows has no /dev/tty.
+func detach() {}

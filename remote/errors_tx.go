@@ -1,0 +1,36 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reasons why a transaction cannot start. Nothing was done on the server.
+var (
+	// ErrDiskFull says that there is no room to stage a change and its way back.
+	ErrDiskFull = errors.New("disk full")
+	// ErrReadOnly says that the file system cannot be written to.
+	ErrReadOnly = errors.New("read-only file system")
+	// ErrNoTransaction says that the server knows no transaction of that name.
+	ErrNoTransaction = errors.New("no such transaction")
+)
+
+// BusyError says that another transaction runs on the server, or waits there
+// for its way in to be proved.
+type BusyError struct {
+	Host   string
+	Status Status // the zero value when the server could not say
+}
+
+// Error implements error.
+func (e *BusyError) Error() string {
+	s := e.Status
+	if s.ID == "" {
+		return e.Host + ": another change is being made there"
+	}
+	return fmt.Sprintf("%s: step %s is %s there, started by %s at %s", e.Host, s.Step, s.State, s.Who, s.Since.UTC().Format(time.DateTime+" UTC"))
+}
+
+// Hint says what to try.
+func (e *BusyError) Hint() string { return "follow it to its end, or wait and try again" }

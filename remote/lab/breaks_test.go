@@ -1,0 +1,217 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// breakage is a fault, the items it must turn red, and the way to mend each: a
+// step, "peer" (the same step, which looks at both ends) or "hand".
+type breakage struct {
+	name   string
+	on     Machine // where the script runs; "" for the server
+	script string
+	also   func(context.Context) error // done before the script
+	mend   func(context.Context) error // what a person does by hand
+	red    map[string]string           // item → fix
+	apply  []string                    // steps that mend it
+}
+
+func zone(file, sed string) func(context.Context) error {
+	return func(ctx context.Context) error { return ChangeZone(ctx, file, sed) }
+}
+
+func zones(ctx context.Context) error { return StartService(ctx, "dns-auth") }
+
+// rounds are breakages that are made together: no two of a round touch the same
+// item, so that each red item names its own. Looking at everything costs a minute
+// under emulation.
+var rounds = [][]breakage{
+	{
+		{name: "host name changed", script: "hostnamectl set-hostname wrong", red: map[string]string{"hostname": "hostname"}},
+		{name: "IPv6 rules flushed", script: "ip6tables -P INPUT ACCEPT; ip6tables -F INPUT", red: map[string]string{"firewall": "firewall"}},
+		{name: "screenrc line commented", script: "sed -i '/ti@:te@/s/^/#/' /etc/screenrc", red: map[string]string{"screen": "screen"}},
+		{
+			name: "a needed service stopped and disabled", script: "systemctl disable --now haveged",
+			red: map[string]string{"services": "packages"},
+		},
+		{
+			name: "the jail more patient than the page", script: "sed -i 's/^maxretry.*/maxretry = 9/' /etc/fail2ban/jail.local; systemctl restart fail2ban",
+			red: map[string]string{"fail2ban": "fail2ban"},
+		},
+		{name: "the zone not UTC", script: "timedatectl set-timezone Europe/Berlin", red: map[string]string{"time": "timezone"}},
+		{
+			name: "the peer's tunnel stopped", on: Peer, script: "systemctl disable --now strongswan",
+			red: map[string]string{"ipsec": "peer"}, apply: []string{"ipsec"},
+		},
+		{
+			name: "no AAAA record", also: zone("example.net", "/^ *stats *AAAA/d"), mend: zones,
+			red: map[string]string{"dns": "hand"},
+		},
+		{
+			name: "the relay out of reach",
+			also: func(ctx context.Context) error { return StopService(ctx, "mail") },
+			script: `echo lost | mail -s lost root
+for n in $(seq 60); do postqueue -p | grep -q refused && break; sleep 0.5; done`,
+			mend: func(ctx context.Context) error {
+				if err := StartService(ctx, "mail"); err != nil {
+					return err
+				}
+				_, err := SSH(ctx, Server, "postqueue -f; for n in $(seq 60); do postqueue -p | grep -q 'queue is empty' && break; sleep 0.5; done")
+				return err
+			},
+			red: map[string]string{"mail": "hand"},
+		},
+		{
+			name: "the log kept to itself", script: "rm /etc/rsyslog.d/60-aslwiz.conf; systemctl restart rsyslog",
+			red: map[string]string{"monitoring": "logging"},
+		},
+	},
+	{
+		{name: "name missing in /etc/hosts", script: "sed -i /stats/d /etc/hosts", red: map[string]string{"hostname": "hostname"}},
+		{
+			name: "the keys differ", on: Peer,
+			script: `f=$(ls /etc/swanctl/conf.d/*.secrets.conf)
+sed -i 's/secret = .*/secret = 0sAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=/' "$f"
+swanctl --load-creds --clear >/dev/null; swanctl --terminate --ike stats-4 >/dev/null; swanctl --terminate --ike stats-6 >/dev/null; :`,
+			red: map[string]string{"ipsec": "ipsec"}, apply: []string{"ipsec"},
+		},
+		{
+			name: "a PTR record to another name", also: zone("example.net", "s/^ *stats.PTR.*/stats.PTR PTR two/"), mend: zones,
+			red: map[string]string{"dns": "hand"},
+		},
+		{name: "no default route", script: "ip -4 route del default", red: map[string]string{"address": "network"}},
+		{
+			name: "snmpd silent", script: "systemctl disable --now snmpd",
+			red: map[string]string{"services": "snmp", "monitoring": "snmp"},
+		},
+	},
+	{
+		{
+			name: "the jail stopped", script: "systemctl disable --now fail2ban",
+			red: map[string]string{"services": "fail2ban", "fail2ban": "fail2ban"},
+		},
+		{
+			name: "the IPv6 address gone", script: "ip -6 addr flush dev eth0 scope global",
+			red: map[string]string{"address": "network", "firewall": "hand", "ipsec": "peer"}, apply: []string{"network"},
+		},
+	},
+	{
+		{
+			name: "the time daemon stopped", script: "systemctl disable --now ntpsec",
+			red: map[string]string{"services": "packages", "time": "time"},
+		},
+	},
+	{
+		{
+			name: "postfix stopped", script: "systemctl disable --now postfix",
+			red: map[string]string{"services": "postfix", "mail": "postfix"},
+		},
+	},
+}
+
+// breaks breaks the provisioned server piece by piece: exactly the items
+// concerned turn red, an independent check agrees, and the way that is shown to
+// fix them does.
+func breaks(t *testing.T) {
+	provisioned(t)
+	w := newWizard(t, serverAnswers(t))
+	settled(t, w)
+	likePractice(t, "finished")
+	for i, round := range rounds {
+		var names []string
+		for _, b := range round {
+			names = append(names, b.name)
+		}
+		t.Run(strings.Join(names, " + "), func(t *testing.T) { breakAndMend(t, w.in(t), fmt.Sprintf("broken-%d", i+1), round) })
+	}
+	if red := w.red("--watch"); len(red) > 0 {
+		t.Errorf("red at the end: %v", red)
+	}
+}
+
+func breakAndMend(t *testing.T, w *wizard, state string, round []breakage) {
+	want := map[string]string{}
+	var steps, names []string
+	for _, b := range round {
+		names = append(names, b.name)
+		for item, fix := range b.red {
+			if _, twice := want[item]; twice {
+				t.Fatalf("%s: %s is broken twice", b.name, item)
+			}
+			want[item] = fix
+		}
+		breakIt(t, b)
+	}
+	red := w.red()
+	for _, item := range sorted(red) {
+		// How far a tunnel has come apart is a matter of moments, and what to look at
+		// first depends on it.
+		if fix, ok := want[item]; !ok || red[item] != fix && item != "ipsec" {
+			t.Errorf("%s is not green, fixed by %q; want %q", item, red[item], fix)
+		}
+	}
+	for _, item := range sorted(want) {
+		if _, ok := red[item]; !ok {
+			t.Errorf("%s is green", item)
+		}
+	}
+	likePractice(t, state, names...)
+	bad := check(t, sorted(want)...)
+	slices.Sort(bad)
+	if !slices.Equal(bad, sorted(want)) {
+		t.Errorf("the independent check finds %v, not %v", bad, sorted(want))
+	}
+	// What the items say, and nothing else.
+	watch := []string{"--watch"}
+	for _, b := range round {
+		switch {
+		case b.mend != nil:
+			must(t, b.mend(t.Context()))
+		case b.apply != nil:
+			steps = append(steps, b.apply...)
+		default:
+			steps = slices.AppendSeq(steps, mapValues(b.red))
+		}
+	}
+	if len(steps) > 0 {
+		w.must(0, applyOnly(slices.Compact(slices.Sorted(slices.Values(steps)))...)...)
+	}
+	for _, item := range sorted(want) {
+		watch = append(watch, "--only", item)
+	}
+	if red := w.red(watch...); len(red) > 0 {
+		t.Errorf("still red after the fix: %v", red)
+	}
+}
+
+func breakIt(t *testing.T, b breakage) {
+	t.Helper()
+	if b.also != nil {
+		must(t, b.also(t.Context()))
+	}
+	if b.on == "" {
+		b.on = Server
+	}
+	if b.script != "" {
+		on(t, b.on, b.script)
+	}
+}
+
+// on runs a shell command as root on a machine.
+func on(t *testing.T, m Machine, script string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out, err := SSH(ctx, m, script)
+	if err != nil {
+		t.Fatalf("%s: %s: %v", m, script, err)
+	}
+	return strings.TrimSpace(out)
+}

@@ -1,0 +1,85 @@
+//go:build lab
+
+package lab
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// move gives the server another address: aslwiz is there before the old one
+// goes, and the answers file says so.
+func move(t *testing.T) {
+	provisioned(t)
+	const moved = "198.51.100.14"
+	w := newWizard(t, strings.Replace(serverAnswers(t), "ipv4: "+Server.IPv4(), "ipv4: "+moved, 1))
+	out := w.must(0, "apply", "--yes", "--plain", "--only", "network", "--only", "reboot")
+	if !strings.Contains(out, "198.51.100.14") {
+		t.Errorf("the new address is not spoken of:\n%s", out)
+	}
+	text, err := os.ReadFile(w.answers)
+	must(t, err)
+	if !strings.Contains(string(text), `host: "`+moved+`"`) {
+		t.Errorf("the answers file still says:\n%s", text)
+	}
+	login := func(address string) error {
+		return Admin(t.Context(), "ssh", "-F", "none", "-i", Key("root"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+			"-o", "UserKnownHostsFile="+w.known, "root@"+address, "true").Run()
+	}
+	if login(moved) != nil || login(Server.IPv4()) == nil {
+		t.Errorf("login at the new address: %v, at the old one: %v; want only the new one", login(moved), login(Server.IPv4()))
+	}
+	if red := w.red("--only", "address", "--only", "services"); len(red) > 0 {
+		t.Errorf("red at the new address: %v", red)
+	}
+}
+
+// wrongNetwork makes the mistakes that cost people their servers, and
+// restarts: the server comes back by itself on what it had.
+func wrongNetwork(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		was, is string // in the answers
+		meddle  string // what somebody does on the server before the restart
+	}{
+		{name: "wrong gateway", was: "gateway4: 198.51.100.1\n", is: "gateway4: 198.51.100.254\n"},
+		{name: "wrong prefix", was: "ipv4: 198.51.100.11/24", is: "ipv4: 198.51.100.11/4"},
+		{
+			name: "wrong MAC", was: "search: [example.net]", is: "search: [example.net, example.org]",
+			meddle: `sed -i 's/52:54:00:51:00:11/52:54:00:51:00:99/' /etc/udev/rules.d/70-persistent-net.rules /etc/network/interfaces; update-initramfs -u`,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) { comesBack(t, c.was, c.is, c.meddle) })
+	}
+}
+
+func comesBack(t *testing.T, was, is, meddle string) {
+	provisioned(t)
+	// From elsewhere: who sits on the server's own network misses no gateway.
+	must(t, Far(t.Context()))
+	defer func() { must(t, Near(t.Context())) }()
+	had := "cat /etc/network/interfaces | sha256sum; ip -o -4 addr show scope global | awk '{print $4}'; ip route show default | cut -d ' ' -f 1-3"
+	before := sh(t, had)
+	w := newWizard(t, strings.Replace(serverAnswers(t), was, is, 1)+"\nfail2ban:\n  ignore: [203.0.113.9, 2001:db8:7::9]\n")
+	if meddle != "" {
+		sh(t, "echo '# mine' >>/etc/udev/rules.d/70-persistent-net.rules") // so that the step nic-name has something to do
+	}
+	w.must(0, "apply", "--yes", "--plain", "--only", "network", "--only", "nic-name")
+	if meddle != "" {
+		sh(t, meddle)
+	}
+	start := time.Now()
+	code, out, errs := w.run("apply", "--yes", "--plain", "--only", "reboot", "--guard", "60s")
+	if code != 3 || !strings.Contains(out+errs, "restored") {
+		t.Errorf("exit %d after %s, want 3 and the word restored:\n%s\n%s", code, time.Since(start).Round(time.Second), out, errs)
+	}
+	until(t, 5*time.Minute, "a login from elsewhere", func() bool {
+		return Admin(t.Context(), "ssh", "-F", "none", "-i", Key("root"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+			"-o", "UserKnownHostsFile="+KnownHosts(), "root@"+Server.IPv4(), "true").Run() == nil
+	})
+	if after := sh(t, had); after != before {
+		t.Errorf("the network is not what it was:\n%s\nwas\n%s", after, before)
+	}
+}

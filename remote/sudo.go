@@ -1,0 +1,170 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// ErrSudo is wrapped by every error that says the login worked but root was not
+// granted. It is never tried again by itself.
+var ErrSudo = errors.New("cannot become root")
+
+// SudoReason is why sudo did not grant root.
+type SudoReason string
+
+// The reasons of a SudoError.
+const (
+	SudoWrongPassword SudoReason = "sudo refused the password"
+	SudoNotAllowed    SudoReason = "sudo is not allowed to this user"
+	SudoMissing       SudoReason = "not root, and sudo is not installed"
+	SudoNoPassword    SudoReason = "sudo wants a password and none was given"
+	SudoOther         SudoReason = "sudo did not grant root"
+)
+
+// SudoError says why root was not granted.
+type SudoError struct {
+	Host   string
+	User   string
+	Reason SudoReason
+	Detail string // sudo's own words, cleaned
+	Err    error  // the cause, may be nil
+}
+
+// Error implements error.
+func (e *SudoError) Error() string {
+	return joinDetail(fmt.Sprintf("%s: %s: %s", e.Host, e.User, e.Reason), e.Detail)
+}
+
+// Unwrap gives ErrSudo and the cause.
+func (e *SudoError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrSudo}
+	}
+	return []error{ErrSudo, e.Err}
+}
+
+// Hint says what to try.
+func (e *SudoError) Hint() string {
+	switch e.Reason {
+	case SudoWrongPassword:
+		return "type the password of " + e.User + " on the server, not the one of root or of your key"
+	case SudoNotAllowed:
+		return "as root on the server: usermod -aG sudo " + e.User + ", or log in as root"
+	case SudoMissing:
+		return "log in as root, or have root install sudo"
+	case SudoNoPassword:
+		return "give it with --sudo-password-file, or run where it can be typed"
+	default:
+		return "see whether ssh -t " + e.User + "@" + e.Host + " sudo id works"
+	}
+}
+
+// becomeRoot reads what the far end says on its way to root.
+func (s *session) becomeRoot(ctx context.Context, user string, password func(context.Context) (Secret, error)) error {
+	if _, said, err := s.expect(s.nonce + " hello "); err != nil {
+		return fmt.Errorf("%w (%s)", err, orNothing(said))
+	}
+	line, err := s.readLine(400)
+	if err != nil {
+		return err
+	}
+	uid, conn, _ := strings.Cut(line, " ")
+	if s.uid, err = strconv.Atoi(uid); err != nil {
+		return fmt.Errorf("%s: %w: %q", s.host, ErrGarbled, FirstLine(line))
+	}
+	s.sshConn = conn
+
+	ready, prompt, missing := s.nonce+" ready\n", s.nonce+" password", s.nonce+" nosudo\n"
+	sent := false
+	for {
+		which, said, err := s.expect(ready, prompt, missing)
+		switch {
+		case which == ready:
+			return nil
+		case which == missing:
+			return &SudoError{Host: s.host, User: user, Reason: SudoMissing}
+		case which == prompt && sent:
+			return &SudoError{Host: s.host, User: user, Reason: SudoWrongPassword}
+		case which == prompt:
+			if err := s.sendPassword(ctx, user, password); err != nil {
+				return err
+			}
+			sent = true
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case s.uid == 0:
+			return err
+		default:
+			return sudoRefusal(s.host, user, said, err)
+		}
+	}
+}
+
+// sendPassword answers sudo's own prompt, which was seen: sent earlier, the
+// password could end up as a command.
+func (s *session) sendPassword(ctx context.Context, user string, password func(context.Context) (Secret, error)) error {
+	s.watch.stop() // a person may take their time
+	pw, err := password(ctx)
+	if err != nil || pw.Empty() || strings.ContainsAny(pw.Reveal(), "\n\x00") {
+		return &SudoError{Host: s.host, User: user, Reason: SudoNoPassword, Err: err}
+	}
+	s.watch = newWatchdog(openLimit, func() { s.fail(fmt.Errorf("%s: %w: sudo gave no answer", s.host, ErrLost)) })
+	if _, err := io.WriteString(s.p, pw.Reveal()+"\n"); err != nil {
+		return fmt.Errorf("%s: %w: %w", s.host, ErrLost, err)
+	}
+	return nil
+}
+
+// sudoRefusal reads sudo's words, which are English: the locale was set.
+func sudoRefusal(host, user, said string, err error) error {
+	e := &SudoError{Host: host, User: user, Reason: SudoOther, Detail: FirstLine(said), Err: err}
+	for _, c := range []struct {
+		words  string
+		reason SudoReason
+	}{
+		{"incorrect password attempt", SudoWrongPassword},
+		{"Sorry, try again", SudoWrongPassword},
+		{"not in the sudoers file", SudoNotAllowed},
+		{"is not allowed to", SudoNotAllowed},
+		{"may not run sudo", SudoNotAllowed},
+	} {
+		if strings.Contains(said, c.words) {
+			e.Reason, e.Detail, e.Err = c.reason, "", nil
+			break
+		}
+	}
+	return e
+}
+
+// expect skips everything until one of the markers, which it returns, together
+// with the end of what was skipped.
+func (s *session) expect(markers ...string) (marker, said string, err error) {
+	var b []byte
+	for read := 0; read < maxNoise; read++ {
+		c, err := s.r.ReadByte()
+		if err != nil {
+			return "", string(b), fmt.Errorf("%s: %w: %w", s.host, ErrLost, err)
+		}
+		b = append(b, c)
+		for _, m := range markers {
+			if c == m[len(m)-1] && strings.HasSuffix(string(b[max(0, len(b)-len(m)):]), m) {
+				return m, string(b), nil
+			}
+		}
+		if len(b) > 8<<10 {
+			b = append(b[:0], b[4<<10:]...)
+		}
+	}
+	return "", string(b), fmt.Errorf("%s: %w: the login shell keeps talking", s.host, ErrGarbled)
+}
+
+func orNothing(said string) string {
+	if l := FirstLine(said); l != "" {
+		return "the login shell said: " + l
+	}
+	return "the login shell said nothing"
+}

@@ -1,0 +1,870 @@
+#!/bin/sh
+# The server's half of a transaction. It lives in the transaction's own folder,
+# so that a guard keeps the version it was armed with:
+#
+#   meta manifest script stager after/N set/N.read set/N.write new/N   staged
+#   before/N index reserve spare                                what was there
+#   status undo log left decision why hurry stop aside/N told   while and after it ran
+#
+# manifest: kind, number, path or name, hash before, hash after, mode, owner.
+# index: kind, number, hash before, hash after, mode, owner, real path, name.
+# For tests: ASLWIZ_ROOT puts everything below another root, ASLWIZ_PATIENCE is how
+# many seconds settings get to take effect.
+# shellcheck disable=SC1007,SC1010,SC2015 # reviewed: empty values, the word done, A && B || C
+set -u
+umask 077
+# shellcheck disable=SC3045 # where a shell does not know it, there is none
+ulimit -c 0 2>/dev/null # a core would hold what is secret
+R=${ASLWIZ_ROOT:-}
+[ -n "$R" ] || PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+HOME=${HOME:-/root} LC_ALL=C
+export PATH HOME LC_ALL
+T=$(cd "${0%/*}" && pwd) || exit 1
+S=$T/status
+tab=$(printf '\t')
+units=$R/etc/systemd/system
+guard_unit=aslwiz-guard.service
+id= step= limit=3600 guard= through= reboots= chain=
+state=staged code=0 reason= since=0 boot= up=0 ended= pid= detail=
+
+# --- state ---------------------------------------------------------------
+
+load() {
+  while IFS='=' read -r k v; do
+    case $k in
+      id) id=$v ;; step) step=$v ;; limit) limit=$v ;; guard) guard=$v ;;
+      through) through=$v ;; reboots) reboots=$v ;; chain) chain=$v ;;
+    esac
+  done <"$T/meta"
+  secrets=$R/run/aslwiz/$id
+  ASLWIZ_SECRETS=$secrets
+  export ASLWIZ_SECRETS
+  load_status
+}
+
+load_status() {
+  [ -e "$S" ] || return 0
+  detail=
+  while IFS='=' read -r k v; do
+    case $k in
+      state) state=$v ;; code) code=$v ;; reason) reason=$v ;; since) since=$v ;;
+      boot) boot=$v ;; up) up=$v ;; ended) ended=$v ;; pid) pid=$v ;;
+      detail) detail=${detail:+$detail
+}$v ;; # it was bounded when it was written
+    esac
+  done <"$S"
+}
+
+add_detail() { # never more than the spare has room for
+  [ ${#detail} -lt 12000 ] || return 0
+  detail=${detail:+$detail
+}$(printf '%s\n' "$1" | head -c 8000)
+}
+
+say_status() {
+  printf 'state=%s\ncode=%s\nreason=%s\nsince=%s\nboot=%s\nup=%s\nended=%s\npid=%s\n' \
+    "$state" "$code" "$reason" "$since" "$boot" "$up" "$ended" "$pid"
+  [ -z "$detail" ] || printf '%s\n' "$detail" | while IFS= read -r k; do printf 'detail=%s\n' "$k"; done
+}
+
+set_state() { # STATE REASON
+  state=$1 reason=$2
+  if say_status >"$S.$$" && sync "$S.$$" && mv -f "$S.$$" "$S"; then
+    sync "$T"
+  else
+    rm -f "$S.$$"
+    set_state_full
+  fi
+}
+
+# On a full disk: blocks that were kept for this, and the old status is there
+# until the new one is whole.
+set_state_full() {
+  if [ -e "$T/spare" ] && say_status | dd of="$T/spare" conv=notrunc,fsync 2>/dev/null &&
+    truncate -s "$(say_status | wc -c)" "$T/spare" && mv -f "$T/spare" "$S"; then
+    keep_spare || rm -f "$T/spare"
+    sync "$T"
+  else
+    say_status >"$S" # the old file's block can still be had
+  fi
+}
+
+# Not zeros: a file system that compresses would keep no room for them.
+keep_spare() { head -c 16384 /dev/urandom >"$T/spare" && sync "$T/spare"; }
+
+boot_id() { read -r k <"$R/proc/sys/kernel/random/boot_id" && echo "$k"; }
+uptime_s() { read -r k _ <"$R/proc/uptime" && echo "${k%.*}"; }
+
+alive() { # whether the job's process still is what it was
+  [ -n "$pid" ] && [ "$boot" = "$(boot_id)" ] || return 1
+  k=
+  { read -r k <"/proc/$pid/cmdline"; } 2>/dev/null
+  case $k in *"$T"*) return 0 ;; *) return 1 ;; esac
+}
+
+# --- files and settings --------------------------------------------------
+
+hash_of() { # PATH
+  if [ -f "$1" ]; then
+    k=$(sha256sum <"$1") && echo "${k%% *}"
+  elif [ -e "$1" ]; then
+    echo other
+  else
+    echo absent
+  fi
+}
+
+value_hash() { # N: of a setting's value, without its last newlines
+  v=$(timeout 30 sh "$T/set/$1.read" </dev/null 2>/dev/null)
+  k=$(printf '%s' "$v" | sha256sum) && echo "${k%% *}"
+}
+
+hash_entry() { # KIND N PATH
+  if [ "$1" = file ]; then hash_of "$3"; else value_hash "$2"; fi
+}
+
+# Puts a copy of SRC at PATH in one step; nobody sees half of it.
+install_file() { # SRC PATH MODE OWNER N
+  tmp=${2%/*}/.aslwiz-$id.$5
+  if cp -- "$1" "$tmp" && chown -- "$4" "$tmp" && chmod -- "$3" "$tmp" && sync "$tmp" && mv -fT -- "$tmp" "$2"; then
+    sync "${2%/*}"
+  else
+    rm -f -- "$tmp"
+    return 1
+  fi
+}
+
+# Lists what is not as the plan saw it.
+drift() {
+  while IFS=$tab read -r kind n name before _ <&9; do
+    now=$(hash_entry "$kind" "$n" "$R$name")
+    [ "$now" = "$before" ] || printf '%s\n' "$name"
+  done 9<"$T/manifest"
+}
+
+backup() {
+  mkdir -p "$T/before" && : >"$T/index.new" || return 1
+  while IFS=$tab read -r kind n name before after mode owner <&9; do
+    real=-
+    if [ "$kind" = setting ]; then
+      timeout 30 sh "$T/set/$n.read" </dev/null >"$T/before/$n" 2>/dev/null
+      k=$(printf '%s' "$(cat "$T/before/$n")" | sha256sum)
+      [ "${k%% *}" = "$before" ] || return 1
+    else
+      real=$(readlink -m -- "$R$name") && [ -n "$real" ] || return 1
+      mode=- owner=-
+      if [ "$before" != absent ]; then
+        cp -- "$real" "$T/before/$n" || return 1
+        [ "$(hash_of "$T/before/$n")" = "$before" ] || return 1
+        k=$(stat -c '%a %u:%g' -- "$real") || return 1 # an owner need not have a name
+        mode=${k% *} owner=${k#* }
+      fi
+    fi
+    printf '%s\t' "$kind" "$n" "$before" "$after" "$mode" "$owner" "$real" >>"$T/index.new" || return 1
+    printf '%s\n' "$name" >>"$T/index.new" || return 1
+  done 9<"$T/manifest"
+  # Room for the way back, even when the disk is full by then.
+  size=$(cat "$T"/before/* 2>/dev/null | wc -c)
+  head -c $((size + 262144)) /dev/urandom >"$T/reserve" && keep_spare || return 1
+  for k in "$T"/before/*; do [ ! -e "$k" ] || sync "$k" || return 1; done
+  sync "$T/index.new" && mv "$T/index.new" "$T/index" && sync "$T/before" "$T"
+}
+
+# What the step left behind: an undo must find exactly this.
+record_left() {
+  while IFS=$tab read -r kind n _ _ _ _ real _ <&9; do
+    printf '%s %s\n' "$n" "$(hash_entry "$kind" "$n" "$real")"
+  done 9<"$T/index" >"$T/left.new" && sync "$T/left.new" && mv "$T/left.new" "$T/left"
+}
+
+is_ours() { # N HASH AFTER: whether the step itself left that
+  [ "$2" != "$3" ] || return 0
+  [ -e "$T/left" ] || return 1
+  while read -r k v; do [ "$k $v" != "$1 $2" ] || return 0; done <"$T/left"
+  return 1
+}
+
+# --- for the step's script -----------------------------------------------
+
+die() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+quoted() { # prints its words so that they can be pasted
+  for _w; do
+    case $_w in
+      '' | *[!A-Za-z0-9_./:=@%+,-]*)
+        _r=$_w _w=
+        while :; do
+          case $_r in *\'*) ;; *) break ;; esac
+          _w=$_w${_r%%\'*}"'\\''" _r=${_r#*\'}
+        done
+        printf " '%s'" "$_w$_r"
+        ;;
+      *) printf ' %s' "$_w" ;;
+    esac
+  done
+  echo
+}
+
+find_entry() { # PATH: sets n, before, after, real
+  while IFS=$tab read -r kind n before after _ _ real name <&9; do
+    [ "$kind $name" != "file $1" ] || return 0
+  done 9<"$T/index"
+  die "$1: not among the files of this step"
+}
+
+# What somebody saved while this step ran is not lost.
+keep_meanwhile() { # PATH, with its entry found
+  now=$(hash_of "$real")
+  case $now in
+    absent | "$before" | "$after") return 0 ;;
+    other) die "$1: is not a regular file any more" ;;
+  esac
+  mkdir -p "$T/aside" && cp -p -- "$real" "$T/aside/$n.meanwhile" && sync "$T/aside/$n.meanwhile" ||
+    die "$1: changed while this step ran, and that version could not be kept"
+  echo "$1: changed while this step ran; that version is kept as $T/aside/$n.meanwhile"
+}
+
+put() { # PATH: installs its new content
+  echo "+ write $1"
+  find_entry "$1"
+  while IFS=$tab read -r _ k _ _ _ mode owner <&9; do [ "$k" != "$n" ] || break; done 9<"$T/manifest"
+  [ "$after" != absent ] || die "$1: is to be removed, not written"
+  keep_meanwhile "$1"
+  k=${real%/*}
+  while [ ! -d "$k" ]; do
+    printf '%s\n' "$k" >>"$T/dirs"
+    k=${k%/*}
+  done
+  (umask 022 && mkdir -p -- "${real%/*}")
+  install_file "$T/new/$n" "$real" "$mode" "$owner" "$n"
+}
+
+drop() { # PATH: removes the file
+  echo "+ remove $1"
+  find_entry "$1"
+  keep_meanwhile "$1"
+  rm -f -- "$real"
+}
+
+run() { # CMD...
+  printf +
+  quoted "$@"
+  "$@"
+}
+
+# apt-get, without a question and without a terminal. Its progress goes to the
+# log behind a control character. A stop reaches apt-get alone, once: dpkg must
+# not be cut off in the middle.
+#
+# Where dpkg was cut off earlier, apt-get refuses to begin until that is finished.
+apt_get() { # ARGS...
+  _c=0
+  run_apt "$@" || _c=$?
+  if [ $_c = 0 ] || ! dpkg_was_cut_off; then return $_c; fi
+  run env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a </dev/null || :
+  run_apt -y --no-remove --fix-broken install # what was unpacked may lack what it needs
+  run_apt "$@"
+}
+
+# What dpkg was writing is left in numbered files, packages half installed. Somebody
+# else's dpkg that is at work now would be locked, and apt-get have waited for it.
+dpkg_was_cut_off() {
+  for _w in "$R"/var/lib/dpkg/updates/[0-9]*; do [ ! -e "$_w" ] || return 0; done
+  [ -n "$(dpkg --audit 2>/dev/null)" ]
+}
+
+run_apt() { # ARGS...
+  [ ! -e "$T/stop" ] || exit 130
+  printf '+ apt-get'
+  quoted "$@"
+  rm -f "$T/apt.fifo"
+  mkfifo "$T/apt.fifo"
+  while IFS= read -r _w; do printf '\036apt %s\n' "$_w"; done <"$T/apt.fifo" &
+  _r=$!
+  env --default-signal=INT DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a \
+    apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o APT::Status-Fd=8 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 8>"$T/apt.fifo" </dev/null &
+  echo $! >"$T/apt.pid"
+  _c=0
+  wait $! || _c=$?
+  rm -f "$T/apt.pid"
+  wait $_r || :
+  [ ! -e "$T/stop" ] || exit 130
+  return $_c
+}
+
+# --- the job --------------------------------------------------------------
+
+job() {
+  exec >>"$T/log" 2>&1 </dev/null
+  trap 'rm -rf "$secrets"' EXIT
+  stopping= killer= child= clock=
+  trap 'stop_script "stopped on request"' USR1
+  trap 'stop_script "stopped: it ran longer than its limit of $limit s"' USR2
+  trap 'on_term' TERM
+  boot=$(boot_id) since=$(date +%s) up=$(uptime_s) pid=$$
+  if guard_stays; then
+    set_state refused 'the guard of another step is armed'
+    exit 0
+  fi
+  sweep
+  set_state running ''
+  detail=$(drift)
+  if [ -n "$detail" ]; then
+    set_state refused 'the server changed since the plan was made; nothing was done'
+    exit 0
+  fi
+  if ! backup; then
+    rm -f "$T/reserve" "$T/spare"
+    set_state refused 'what is there now could not be saved; nothing was done'
+    exit 0
+  fi
+  if [ -n "$guard" ] && ! arm; then
+    decide disarm >/dev/null 2>&1
+    systemctl stop $guard_unit 2>/dev/null
+    remove_guard
+    rm -f "$T/reserve"
+    set_state refused 'the guard could not be armed; nothing was done'
+    rm -f "$T/spare"
+    exit 0
+  fi
+  run_script
+  rm -rf "$secrets"
+  record_left
+  ended=$(uptime_s)
+  finish
+}
+
+# What jobs that were cut off left: half of a file beside the real one, and room
+# for a restore that nobody wants any more.
+sweep() {
+  for k in "$T"/../*/index; do
+    [ -e "$k" ] || continue
+    o=${k%/index} o=${o##*/}
+    while IFS=$tab read -r _ n _ _ _ _ real _ <&9; do
+      [ ! -e "${real%/*}/.aslwiz-$o.$n" ] || rm -f -- "${real%/*}/.aslwiz-$o.$n"
+    done 9<"$k"
+  done
+  for k in "$T"/../*/reserve "$T"/../*/spare; do
+    [ ! -e "$k" ] || rm -f -- "$k"
+  done
+}
+
+finish() {
+  case $stopping:$code in
+    :0) how=done why= ;;
+    :*) how=failed why="the script ended with status $code" ;;
+    *) how=stopped why=$stopping ;;
+  esac
+  if [ -n "$guard" ]; then
+    # In this order: from then on the status is the guard's.
+    set_state proving "$why"
+    [ $how = done ] || printf '%s\n' "$why" >"$T/hurry"
+  elif [ $how = done ] && [ -n "$reboots" ]; then
+    set_state running '' # until another boot proves it
+  else
+    rm -f "$T/reserve"
+    set_state $how "$why"
+    rm -f "$T/spare"
+  fi
+}
+
+run_script() {
+  code=130
+  [ -z "$stopping" ] || return 0
+  setsid sh "$T/tx.sh" script &
+  child=$!
+  [ -z "$stopping" ] || stop_script "$stopping"
+  (
+    trap 'kill $clock; exit' TERM
+    sleep "$limit" &
+    clock=$!
+    wait
+    kill -USR2 $$
+  ) >/dev/null 2>&1 &
+  clock=$!
+  while :; do
+    wait $child
+    code=$?
+    kill -0 $child 2>/dev/null || break
+  done
+  trap '' USR1 USR2 TERM
+  # shellcheck disable=SC2086 # may be empty
+  kill $clock $killer 2>/dev/null
+}
+
+stop_script() { # WHY
+  : >"$T/stop"
+  if [ -z "$child" ]; then
+    stopping=$1
+    return
+  fi
+  if [ -z "$stopping" ] && read -r k 2>/dev/null <"$T/apt.pid" && kill -0 "$k" 2>/dev/null; then
+    stopping=$1
+    kill -INT "$k"
+    return
+  fi
+  stopping=${stopping:-$1}
+  kill -TERM -- "-$child" 2>/dev/null || kill -TERM "$child" 2>/dev/null
+  (
+    trap 'kill $clock; exit' TERM
+    sleep 20 &
+    clock=$!
+    wait
+    kill -KILL -- "-$child"
+  ) >/dev/null 2>&1 &
+  killer=$!
+}
+
+on_term() { # the machine goes down, or systemd's own limit
+  if [ -n "$reboots" ] && [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then
+    record_left
+    ended=$(uptime_s) code=0
+    set_state "$([ -n "$guard" ] && echo proving || echo running)" ''
+    exit 0
+  fi
+  stop_script 'stopped by systemd'
+}
+
+# --- the guard --------------------------------------------------------------
+
+arm() {
+  systemctl stop $guard_unit 2>/dev/null # the one before may still be on its way out
+  printf 'restore\n' >"$T/decide.restore" && printf 'disarm\n' >"$T/decide.disarm" &&
+    printf '%s\n' "$boot" >"$T/guard.boot" || return 1
+  mkdir -p "$units/sysinit.target.wants" "$units/multi-user.target.wants" || return 1
+  cat >"$units/.$guard_unit.new" <<UNIT || return 1
+# $id
+[Unit]
+Description=aslwiz guard: takes step $step back unless the way in is proved
+DefaultDependencies=no
+StartLimitIntervalSec=0
+RequiresMountsFor=$T /etc
+After=local-fs.target systemd-remount-fs.service
+Wants=network-pre.target
+Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service
+Before=aslwiz-firewall.service nftables.service netfilter-persistent.service ssh.service ssh.socket
+[Service]
+ExecStartPre=-/bin/sh $T/tx.sh guard boot
+ExecStart=/bin/sh $T/tx.sh guard wait
+TimeoutStartSec=300
+Restart=on-failure
+RestartSec=5
+[Install]
+WantedBy=sysinit.target multi-user.target
+UNIT
+  # The links first: a unit that is there is one that also comes at boot.
+  for k in sysinit multi-user; do
+    ln -sf "../$guard_unit" "$units/$k.target.wants/$guard_unit" || return 1
+    sync "$units/$k.target.wants"
+  done
+  chmod 644 "$units/.$guard_unit.new" && sync "$units/.$guard_unit.new" &&
+    mv -f "$units/.$guard_unit.new" "$units/$guard_unit" || return 1
+  sync "$T" "$units" || return 1
+  systemctl daemon-reload && systemctl restart $guard_unit && systemctl -q is-active $guard_unit
+}
+
+armed() { # whether the guard's unit is this transaction's
+  k=
+  { read -r k <"$units/$guard_unit"; } 2>/dev/null
+  [ "$k" = "# $id" ]
+}
+
+# A kill in the middle of arming or disarming leaves a guard that nobody runs:
+# set going again it restores, unless the transaction has ended.
+settle() {
+  armed || return 0
+  case $(systemctl is-active $guard_unit 2>/dev/null) in active | activating | reloading | deactivating) return 0 ;; esac
+  load_status # it may have ended this moment
+  case $state in
+    running | proving | staged)
+      ! alive || return 0
+      systemctl daemon-reload
+      systemctl --no-block restart $guard_unit
+      ;;
+    *) remove_guard ;;
+  esac
+}
+
+guard_stays() { # whether one is armed, after one that nobody runs was settled
+  [ -e "$units/$guard_unit" ] || return 1
+  read -r k <"$units/$guard_unit"
+  sh "$T/../${k#'# '}/tx.sh" settle >/dev/null 2>&1
+  [ -e "$units/$guard_unit" ]
+}
+
+remove_guard() {
+  armed || return 0
+  rm -f "$units/sysinit.target.wants/$guard_unit" "$units/multi-user.target.wants/$guard_unit"
+  rm -f "$units/$guard_unit" # last: once it is gone, another may be armed
+  sync "$units"
+  systemctl daemon-reload
+}
+
+# Of two that decide at once, the first wins; prints the winner.
+decide() { # restore|disarm
+  ln -T "$T/decide.$1" "$T/decision" 2>/dev/null && sync "$T"
+  cat "$T/decision"
+}
+
+want_restore() { # WHY
+  rm -f "$T/reserve" # a full disk has no room for the reason
+  [ -s "$T/why" ] || printf '%s\n' "$1" >"$T/why"
+  [ "$(decide restore)" = restore ]
+}
+
+guard_boot() {
+  now=$(boot_id) last=
+  while read -r k; do last=$k; done <"$T/guard.boot"
+  if [ -e "$T/decision" ]; then
+    [ "$(cat "$T/decision")" = restore ] || return 0
+  elif [ "$now" = "$last" ]; then
+    return 0
+  else
+    read -r k <"$T/guard.boot"
+    if [ -n "$through" ] && [ "$last" = "$k" ] && [ -n "$ended" ] && [ ! -e "$T/hurry" ]; then
+      printf '%s\n' "$now" >>"$T/guard.boot"
+      sync "$T/guard.boot"
+      boot=$now ended=$(uptime_s)
+      set_state proving ''
+      return 0
+    fi
+    want_restore 'the machine was restarted before the way in was proved' || return 0
+  fi
+  # Before the network comes up: the files, which is what it reads.
+  rm -f "$T/reserve"
+  restore_files
+  for k in $chain; do sh "$T/../$k/tx.sh" files; done
+}
+
+guard_wait() {
+  while [ ! -e "$T/decision" ]; do
+    load_status
+    now=$(uptime_s)
+    if [ -e "$T/hurry" ]; then
+      k=
+      read -r k <"$T/hurry"
+      want_restore "${k:-asked for}"
+    elif [ -n "$ended" ]; then
+      [ "$now" -lt $((ended + guard)) ] || want_restore "the way in was not proved within $guard s"
+    elif [ "$state" = refused ]; then
+      return 0
+    elif [ "$state" = running ] && ! alive; then
+      load_status # it may have ended this moment
+      [ "$state" != running ] || want_restore 'the script was cut off'
+    elif [ "$now" -ge $((up + limit + guard + 60)) ]; then
+      want_restore "the script did not end within its limit of $limit s"
+    fi
+    [ -e "$T/decision" ] || sleep 1
+  done
+  [ "$(cat "$T/decision")" = restore ] || return 0
+  load_status
+  read -r first <"$T/guard.boot"
+  rebooted=
+  if [ "$first" != "$(boot_id)" ]; then
+    rebooted=1
+    ASLWIZ_BOOT=1
+    export ASLWIZ_BOOT
+    # Settings need services that this unit was started ahead of.
+    timeout 120 systemctl is-system-running --wait >/dev/null 2>&1
+  fi
+  why=
+  read -r why <"$T/why"
+  for c in $chain; do sh "$T/../$c/tx.sh" files; done
+  bring_back
+  for c in $chain; do sh "$T/../$c/tx.sh" restore "$why" || missing="${missing:+$missing
+}$c: not all of it is back"; done
+  say_restored restored "$why"
+  remove_guard
+  [ -z "$through" ] || [ -z "$rebooted" ] || systemctl --no-block reboot
+}
+
+disarm() {
+  # asked again, because the answer was lost
+  [ "$state:$(cat "$T/decision" 2>/dev/null)" != done:disarm ] || return 0
+  [ "$state" = proving ] || die "state is $state"
+  [ "$(decide disarm)" = disarm ] || die 'already restoring'
+  settle_disarmed
+}
+
+settle_disarmed() {
+  rm -f "$T/reserve"
+  load_status
+  [ "$state" != proving ] || set_state done '' # it may be undone by now
+  rm -f "$T/spare"
+  remove_guard
+}
+
+# --- the way back -----------------------------------------------------------
+
+keep_aside() { # N PATH: neither what was there nor what the step left
+  mkdir -p "$T/aside"
+  if cp -p -- "$2" "$T/aside/$1" && sync "$T/aside/$1"; then
+    add_detail "$2: changed by somebody else; that version is kept as $T/aside/$1"
+  else
+    k=${2%/*}/.aslwiz-kept-$id.$1
+    mv -f -- "$2" "$k" && add_detail "$2: changed by somebody else; that version is kept as $k"
+  fi
+}
+
+restore_files() {
+  [ -e "$T/index" ] || return 0
+  while IFS=$tab read -r kind n before after mode owner real _ <&9; do
+    [ "$kind" = file ] || continue
+    rm -f -- "${real%/*}/.aslwiz-$id.$n"
+    now=$(hash_of "$real")
+    if [ "$now" = "$before" ]; then
+      [ "$now" = absent ] || { chown -- "$owner" "$real" && chmod -- "$mode" "$real"; }
+      continue
+    fi
+    echo "restoring ${real#"$R"}"
+    case $now in
+      absent | other) ;;
+      *) is_ours "$n" "$now" "$after" || keep_aside "$n" "$real" ;;
+    esac
+    if [ "$before" = absent ]; then
+      rm -f -- "$real" && sync "${real%/*}"
+      continue
+    fi
+    (umask 022 && mkdir -p -- "${real%/*}")
+    install_file "$T/before/$n" "$real" "$mode" "$owner" "$n" || {
+      add_detail "$real: written in place, there was no room for a second copy"
+      cat "$T/before/$n" >"$real" && chown -- "$owner" "$real" && chmod -- "$mode" "$real" && sync "$real"
+    }
+  done 9<"$T/index"
+  [ ! -e "$T/dirs" ] || while IFS= read -r k; do rmdir -- "$k" 2>/dev/null; done <"$T/dirs"
+}
+
+restore_settings() {
+  [ -e "$T/index" ] || return 0
+  while IFS=$tab read -r kind n before _ _ _ _ name <&9; do
+    [ "$kind" = setting ] && [ -e "$T/set/$n.write" ] || continue
+    [ "$(value_hash "$n")" != "$before" ] || continue
+    echo "restoring $name"
+    timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/before/$n"
+  done 9<"$T/index"
+}
+
+# Lists what is not back. A service that is being restarted gets some time.
+not_back() {
+  patience=${ASLWIZ_PATIENCE:-15}
+  while IFS=$tab read -r kind n before _ mode owner real name <&9; do
+    if [ "$kind" = file ]; then
+      now=$(hash_of "$real")
+      [ "$now" = absent ] || [ "$(stat -c '%a %u:%g' -- "$real")" = "$mode $owner" ] || now=other
+      [ "$now" = "$before" ] || printf '%s\n' "$name: not restored"
+    elif [ -e "$T/set/$n.write" ]; then
+      while :; do
+        [ "$(value_hash "$n")" != "$before" ] || continue 2
+        [ "$patience" -gt 0 ] || break
+        patience=$((patience - 1))
+        sleep 1
+      done
+      printf '%s\n' "$name: not restored"
+    fi
+  done 9<"$T/index"
+}
+
+# Sets missing: what did not come back.
+bring_back() {
+  rm -f "$T/reserve"
+  restore_files >>"$T/log" 2>&1
+  restore_settings >>"$T/log" 2>&1
+  missing=
+  for line in "$T"/after/*; do
+    [ -e "$line" ] || continue
+    timeout 90 sh "$T/tx.sh" line "$line" </dev/null >>"$T/log" 2>&1 && continue
+    k=$(head -n 1 "$line")
+    if [ -n "${ASLWIZ_BOOT:-}" ]; then
+      add_detail "after the restore: failed: $k"
+    else
+      missing=${missing:+$missing
+}"after the restore: failed: $k"
+    fi
+  done
+  k=
+  [ ! -e "$T/index" ] || k=$(not_back)
+  missing=${missing:+$missing${k:+
+}}$k
+}
+
+say_restored() { # STATE REASON
+  if [ -n "$missing" ]; then
+    add_detail "$missing"
+    set_state broken "$2"
+    rm -f "$T/spare"
+    return 1
+  fi
+  set_state "$1" "$2"
+  rm -f "$T/spare"
+}
+
+# Takes the step back on the admin's word, unless somebody changed what it left.
+undo() {
+  exec >>"$T/log" 2>&1 </dev/null
+  was=$state
+  S=$T/undo boot=$(boot_id) pid=$$ detail=
+  case $was in
+    done | failed | stopped | running | broken) ;;
+    *)
+      set_state refused "there is nothing to undo: it is $was"
+      exit 0
+      ;;
+  esac
+  if guard_stays; then
+    set_state refused 'the guard of another step is armed'
+    exit 0
+  fi
+  set_state running ''
+  # shellcheck disable=SC2094 # the index is only read
+  while [ -e "$T/index" ] && IFS=$tab read -r kind n before after _ _ real name <&9; do
+    [ "$kind" = file ] || [ -e "$T/set/$n.write" ] || continue
+    now=$(hash_entry "$kind" "$n" "$real")
+    [ "$now" != "$before" ] && ! is_ours "$n" "$now" "$after" || continue
+    add_detail "$name: changed since this step"
+    [ "$kind" = setting ] || show_change "$n" "$real"
+  done 9<"$T/index"
+  if [ -n "$detail" ]; then
+    set_state refused 'somebody changed what this step left; nothing was undone'
+    exit 0
+  fi
+  S=$T/status
+  bring_back
+  say_restored undone 'taken back on request'
+  S=$T/undo
+  set_state "$state" "$reason"
+}
+
+show_change() { # N PATH
+  [ -f "$2" ] && [ -f "$T/new/$1" ] || return 0
+  while IFS=$tab read -r _ k _ _ _ mode _ <&8; do [ "$k" != "$1" ] || break; done 8<"$T/manifest"
+  # neither what is there now nor what the step left may be a secret
+  case $mode:$(stat -c %a -- "$2") in
+    *[4-7]:*[4-7]) ;;
+    *)
+      add_detail '(not shown: not everybody may read it)'
+      return
+      ;;
+  esac
+  add_detail "$(diff -u --label 'as this step left it' --label now -- "$T/new/$1" "$2" | head -n 200 | head -c 8000)"
+}
+
+# --- what the other end asks ---------------------------------------------
+
+resolve() { # a state that the machine's going down has overtaken
+  if [ "$state" = proving ] && ! armed; then
+    load_status # it may have ended this moment
+    [ "$state" != proving ] || { state=lost reason='its guard is gone: somebody removed the unit'; }
+  fi
+  [ "$state" != proving ] || [ -z "$ended" ] || [ -z "$guard" ] || [ "$(uptime_s)" -lt $((ended + guard + 5)) ] || settle
+  [ "$state" = running ] || return 0
+  [ "$S" = "$T/status" ] || { alive || { state=lost reason='the undo was cut off'; }; return; }
+  if [ -n "$reboots" ] && [ -n "$ended" ]; then
+    [ "$boot" != "$(boot_id)" ] || return 0
+    boot=$(boot_id)
+    set_state done ''
+  elif ! alive && armed; then
+    settle
+  elif ! alive; then
+    load_status # it may have ended this moment
+    [ "$state" = running ] || return 0
+    state=lost reason='the machine went down in the middle of it'
+    [ "$boot" != "$(boot_id)" ] || reason='it was killed'
+  fi
+}
+
+lock_holder() {
+  for k in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
+    k=$(stat -c %i "$k" 2>/dev/null) || continue
+    while read -r _ _ _ _ p v _; do
+      case $v in *:"$k") ;; *) continue ;; esac
+      case $(cat "/proc/$p/cgroup" 2>/dev/null) in *aslwiz-job*) continue ;; esac
+      printf '%s (pid %s)\n' "$(head -c 200 "/proc/$p/cmdline" | tr '\000-\037' ' ')" "$p"
+      return
+    done </proc/locks
+  done
+}
+
+poll() { # OFFSET TENTHS-OF-A-SECOND [holder]
+  i=0
+  while :; do
+    load_status
+    size=$(stat -c %s "$T/log" 2>/dev/null) || size=0
+    [ "$size" -le "$1" ] && [ $i -lt "$2" ] || break
+    case $state in staged) ;; running) alive || break ;; *) break ;; esac
+    sleep 0.2
+    i=$((i + 2))
+  done
+  was=$state
+  resolve
+  # what was written between the look at the log and the end is still to come
+  [ "$was" = "$state" ] || size=$(stat -c %s "$T/log" 2>/dev/null) || size=0
+  cat "$T/meta"
+  say_status
+  printf 'size=%s\nboot_now=%s\nup_now=%s\n' "$size" "$(boot_id)" "$(uptime_s)"
+  [ ! -e "$T/guard.boot" ] || { read -r k <"$T/guard.boot" && printf 'armed=%s\n' "$k"; }
+  [ -z "${3:-}" ] || printf 'holder=%s\n' "$(lock_holder)"
+  echo
+  [ "$size" -le "$1" ] || tail -c "+$(($1 + 1))" "$T/log" | head -c 65536
+}
+
+case ${1:-} in
+  script)
+    load
+    set -e
+    cd /
+    # shellcheck disable=SC1091 # staged beside this file
+    . "$T/script"
+    exit
+    ;;
+  line)
+    # At boot a start must not wait for what waits for this.
+    if [ -n "${ASLWIZ_BOOT:-}" ]; then
+      systemctl() { command systemctl --no-block "$@"; }
+    fi
+    cd /
+    # shellcheck disable=SC1090 # staged
+    . "$2"
+    exit
+    ;;
+esac
+load
+case ${1:-} in
+  run) job ;;
+  restore)
+    bring_back
+    say_restored restored "${2:-asked for}"
+    ;;
+  files)
+    rm -f "$T/reserve"
+    restore_files >>"$T/log" 2>&1
+    ;;
+  undo) undo ;;
+  guard)
+    exec >>"$T/log" 2>&1 </dev/null
+    if [ "$2" = boot ]; then guard_boot; else guard_wait; fi
+    [ ! -e "$T/decision" ] || [ "$(cat "$T/decision")" = restore ] || settle_disarmed
+    exit 0
+    ;;
+  disarm) disarm ;;
+  settle) settle ;;
+  told) : >"$T/told" ;;
+  hurry) printf '%s\n' "$2" >"$T/hurry" ;;
+  stop)
+    if [ "$state" = proving ]; then
+      printf 'stopped on request\n' >"$T/hurry"
+    elif alive; then
+      kill -USR1 "$pid"
+    fi
+    ;;
+  status) poll 0 0 | sed '/^$/q' ;;
+  poll) poll "$2" "$3" "${4:-}" ;;
+  undo-poll)
+    S=$T/undo state=staged
+    poll "$2" "$3"
+    ;;
+  *) die "usage: tx.sh run|restore|undo|guard|disarm|told|stop|status|poll" ;;
+esac

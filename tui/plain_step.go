@@ -1,0 +1,243 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"aslwiz/checklist"
+	"aslwiz/remote"
+)
+
+// step shows one step and does with it what the admin says.
+func (p *plain) step(id string) error {
+	if p.s.needsAnswers(id) {
+		if err := p.answers(id); err != nil {
+			return err
+		}
+	}
+	p.show(id) // not again after every word: it is long to listen to
+	for {
+		line, err := p.prompt(p.stepQuestion(id), p.stepHelp)
+		if err != nil {
+			return err
+		}
+		switch line {
+		case "run", "r":
+			if p.s.plan[id].Status != checklist.StepPending {
+				p.say("There is nothing to run.")
+				continue
+			}
+			return p.carryOut([]checklist.Step{stepOf(id)}, false)
+		case "skip", "s":
+			p.s.skip(id)
+			p.save()
+			return nil
+		case "answers", "e":
+			if err := p.answers(id); err != nil && !errors.Is(err, errBack) {
+				return err
+			}
+			p.show(id)
+		case "script":
+			p.say("%s", remote.CleanText(p.s.plan[id].Script))
+		case "undo":
+			st, err := checklist.Undo(p.ctx, p.s.host, id, nil)
+			if err != nil {
+				return err
+			}
+			p.tell("", fmt.Sprintf("Step %s: %s %s", id, st.State, clean(st.Reason)))
+			return p.look()
+		case "", "next":
+			if p.s.done(id) {
+				return nil
+			}
+			p.say("Nothing was changed yet; run, skip or back.")
+		default:
+			p.say("Not understood: %q. help lists what is.", clean(line))
+		}
+	}
+}
+
+func (p *plain) stepQuestion(id string) string {
+	words := "run, skip, script, back"
+	if p.s.plan[id].Status != checklist.StepPending {
+		words = "Enter for the next, back"
+	}
+	if len(fieldsOf(id, p.s.answers)) > 0 {
+		words += ", answers"
+	}
+	return "\nStep " + id + " (" + words + "): "
+}
+
+func (p *plain) stepHelp() {
+	p.tell("", "run carries the step out as shown; skip leaves it out; answers asks its questions again; script prints what runs, word for word; undo takes back what it changed last. "+everywhere)
+}
+
+func (p *plain) answers(id string) error {
+	if len(fieldsOf(id, p.s.answers)) == 0 {
+		p.say("This step asks nothing.")
+		return nil
+	}
+	p.tell("", asks(stepOf(id)))
+	err := p.ask(id)
+	if err == nil {
+		p.s.asked[id] = true
+	}
+	p.save()
+	if err != nil {
+		return err
+	}
+	return p.look()
+}
+
+// show prints a step.
+func (p *plain) show(id string) {
+	step, plan := stepOf(id), p.s.plan[id]
+	p.say("\nStep %s: %s. %s.", id, clean(step.Title), p.s.status[id])
+	if r := p.s.reason[id]; r != "" {
+		p.tell("", r)
+	}
+	if step.Why != "" {
+		p.tell("Why: ", clean(step.Why)+".")
+	}
+	if page := pageLines(id, p.width); page != nil {
+		p.say("The page says:")
+		p.sayLines(page)
+	}
+	p.sayLines(planLines(plan, p.width, spokenMarks))
+	if plan.Guarded && plan.Status == checklist.StepPending {
+		p.tell("", "This step could cut you off. The server takes it back by itself unless aslwiz reaches it again over new connections within two minutes.")
+	}
+}
+
+// all asks what is still open and then carries out what is left.
+func (p *plain) all() error {
+	var steps []checklist.Step
+	for _, st := range page.steps() {
+		if p.s.done(st.ID) {
+			continue
+		}
+		if p.s.needsAnswers(st.ID) {
+			if err := p.answers(st.ID); err != nil {
+				return err
+			}
+			if p.s.done(st.ID) {
+				continue
+			}
+		}
+		steps = append(steps, st)
+	}
+	if len(steps) == 0 {
+		p.say("No step is left.")
+		return nil
+	}
+	return p.carryOut(steps, true)
+}
+
+// carryOut runs steps and prints what happens.
+func (p *plain) carryOut(steps []checklist.Step, all bool) error {
+	if id := p.s.blocked(); id != "" {
+		p.tell("", "Step "+id+" says what has to be mended first.")
+		return nil
+	}
+	if id := p.s.wrong(); id != "" && id != "connect" {
+		p.tell("", "An answer of step "+id+" is not right yet; answers asks for it again.")
+		return p.answers(id)
+	}
+	if p.s.needsUnproven() {
+		line, err := p.prompt("The page was not proven on this system yet. Go on all the same? yes or no: ", func() { p.tell("", everywhere) })
+		if err != nil || line != "yes" {
+			return err
+		}
+		p.s.unproven = true
+	}
+	shown := map[string]checklist.StepPlan{}
+	for _, st := range steps {
+		if !all {
+			shown[st.ID] = p.s.plan[st.ID]
+		}
+	}
+	r := newRun(steps, shown, all)
+	defer r.leave()
+	ctx, cancel := context.WithCancel(p.ctx)
+	defer cancel()
+	printer := &eventPrinter{p: p}
+	e := engine{cfg: p.cfg}
+	write, done := e.journal(p.s.name)
+	defer done()
+	_, err := checklist.Apply(ctx, p.s.host, p.s.answers, checklist.ApplyOptions{
+		Steps:    steps,
+		Approve:  func(plan checklist.StepPlan) (bool, error) { return p.approve(r, plan) },
+		Emit:     func(ev checklist.Event) { write(ev); p.happened(ev); printer.print(ev) },
+		Unproven: p.s.unproven,
+		Secret:   p.psk,
+		Dial:     p.peer,
+	})
+	if p.ctx.Err() != nil {
+		p.tell("", "Left. A step that runs goes on on the server; start aslwiz again to follow it.")
+		return p.ctx.Err()
+	}
+	p.remember(func(k *known) { k.Running = "" })
+	if err != nil && !errors.Is(err, checklist.ErrQuit) {
+		return err
+	}
+	return p.look()
+}
+
+// psk asks for the key of a tunnel.
+func (p *plain) psk(ctx context.Context, tunnel string) (remote.Secret, error) {
+	for _, l := range pskWords(tunnel) {
+		p.tell("", l)
+	}
+	for {
+		line, err := p.hidden(ctx, "Key of the tunnel "+clean(tunnel)+", or nothing: ")
+		if err != nil || line == "" {
+			return remote.Secret{}, err
+		}
+		if _, err = checklist.PSKWord(line); err == nil {
+			return remote.NewSecret(line), nil
+		}
+		p.tell("", "Not usable: "+clean(err.Error()))
+	}
+}
+
+// peer logs in to the other end of a tunnel.
+func (p *plain) peer(ctx context.Context, other checklist.Peer) (checklist.Host, error) {
+	p.tell("", "Connecting to the other end of the tunnel "+clean(other.Name)+".")
+	return p.peers.dial(ctx, p.cfg, p.question, other)
+}
+
+// happened takes an event, and remembers which step runs and where the server is.
+func (p *plain) happened(ev checklist.Event) {
+	p.s.happened(ev)
+	if ev.Kind == checklist.EventMoved {
+		p.save()
+	}
+	if ev.Kind == checklist.EventStep && ev.Status == checklist.StepRunning {
+		p.remember(func(k *known) { k.Running = ev.Step })
+	}
+}
+
+func (p *plain) approve(r *run, plan checklist.StepPlan) (bool, error) {
+	if r.approved(plan) {
+		return true, nil
+	}
+	p.say("\nStep %s: %s", plan.Step, clean(plan.Title))
+	p.sayLines(planLines(plan, p.width, spokenMarks))
+	words := "yes, skip or quit"
+	if plan.Status == checklist.StepManual {
+		words = "yes or quit"
+	}
+	for {
+		line, err := p.prompt("Go on with it? "+words+": ", func() { p.tell("", "yes runs it, skip leaves it out, quit stops before it.") })
+		if err != nil {
+			return false, checklist.ErrQuit
+		}
+		switch {
+		case line == "yes":
+			return true, nil
+		case line == "skip" && plan.Status != checklist.StepManual:
+			return false, nil
+		}
+	}
+}
