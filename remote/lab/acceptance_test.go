@@ -235,10 +235,7 @@ func provision(t *testing.T) {
 // fresh starts the machines of the page as they were installed.
 func fresh(t *testing.T) {
 	t.Helper()
-	must(t, Up(t.Context()))
-	for _, m := range []Machine{Server, Peer, Third} {
-		must(t, Reset(t.Context(), m))
-	}
+	must(t, Fresh(t.Context()))
 }
 
 // part is a piece of a test under its own name.

@@ -87,6 +87,9 @@ func Up(ctx context.Context, machines ...Machine) error {
 	return do(ctx, args...)
 }
 
+// Fresh is Up with the machines as they were installed, whatever had become of them.
+func Fresh(ctx context.Context) error { return do(ctx, "up", "--fresh") }
+
 // Reset takes a machine back to the fresh system, booted and answering.
 func Reset(ctx context.Context, m Machine) error { return do(ctx, "reset", string(m)) }
 

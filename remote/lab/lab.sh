@@ -38,7 +38,8 @@ usage: lab.sh COMMAND
 
   deps                      install the host's packages
   build                     make the images that changed
-  up [server|peer|third|container]  all of the above, network, services, machines (default: the first three)
+  up [--fresh] [server|peer|third|container]  all of the above, network, services, machines (default:
+                            the first three); --fresh: as they were installed
   down [MACHINE]            stop everything (or one machine); disks stay
   status                    what runs
   clean                     forget every image, disk and key (the lab must be down)
@@ -106,7 +107,11 @@ cmd_build() {
 }
 
 cmd_up() {
-	local t0=$SECONDS machine jobs=()
+	local t0=$SECONDS machine jobs=() start=machine_up
+	if [[ ${1:-} == --fresh ]]; then
+		start=machine_reset
+		shift
+	fi
 	(($#)) || set -- server peer third
 	for machine in "$@"; do known_machine "$machine"; done
 	cmd_deps
@@ -115,9 +120,9 @@ cmd_up() {
 	network_up
 	services_up
 	write_answers
-	# Both boots at once: each is mostly one busy core.
+	# All at once: each boot is mostly one busy core.
 	for machine in "$@"; do
-		machine_up "$machine" &
+		"$start" "$machine" &
 		jobs+=($!)
 	done
 	for machine in "${jobs[@]}"; do wait "$machine"; done

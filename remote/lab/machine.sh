@@ -72,21 +72,26 @@ mac() { case $1 in server) echo 52:54:00:51:00:11 ;; peer) echo 52:54:00:51:00:1
 
 # --- up and down --------------------------------------------------------------------------------
 
-# machine_up leaves a running machine alone, and starts any other from its disk.
+# machine_up leaves a running machine alone, and starts any other from its disk. One that cannot
+# be reached, by what was done to it, goes back to the fresh machine.
 machine_up() {
-	case $1 in
-	container*) container_up "$1" ;;
-	*)
-		if alive "$1"; then
-			disk_is_current "$1" || say "$1 was set up otherwise than it would be now: lab.sh reset $1 --cold"
-			wait_ssh "$1"
-		elif disk_is_current "$1"; then
-			boot "$1"
-		else
-			machine_reset "$1" --cold
-		fi
-		;;
-	esac
+	if [[ $1 == container* ]]; then
+		container_up "$1"
+	elif ! alive "$1" && ! disk_is_current "$1"; then
+		machine_reset "$1" --cold
+	elif ! (still_answers "$1"); then
+		say "$1 goes back to the fresh machine"
+		machine_reset "$1"
+	fi
+}
+
+still_answers() {
+	if ! alive "$1"; then
+		boot "$1"
+		return
+	fi
+	disk_is_current "$1" || say "$1 was set up otherwise than it would be now: lab.sh reset $1 --cold"
+	wait_ssh "$1" 120 # it may be starting
 }
 
 machine_down() {
@@ -361,9 +366,9 @@ hang_up() {
 	rm -f "$RUN/ssh-$1"
 }
 
-# wait_ssh looks for sshd's greeting first, which costs the machine next to nothing.
+# wait_ssh MACHINE [SECONDS] looks for sshd's greeting first, which costs the machine next to nothing.
 wait_ssh() {
-	local deadline=$((SECONDS + 300))
+	local deadline=$((SECONDS + ${2:-300}))
 	# shellcheck disable=SC2016 # for the inner shell
 	until in_lab timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/22" && read -r line <&3 && [[ $line == SSH-* ]]' \
 		"$(address "$1")" 2>/dev/null; do

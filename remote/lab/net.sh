@@ -16,7 +16,8 @@ network_is_up() { mountpoint -q "/run/netns/$NET" && mountpoint -q "/run/netns/$
 network_up() {
 	local last ip="ip -n $NET" admin_ip="ip -n $ADMIN"
 	if network_is_up; then
-		cut_admin off # a test that failed may have left it cut
+		cut_admin off # a test that failed may have left it so
+		admin_far off
 		add_taps
 		return
 	fi
