@@ -34,7 +34,7 @@ func (c Config) practiceWords() string {
 		return ""
 	}
 	return practiceMark + ": the server is simulated, in this computer's memory; all else is the real program. Every answer is proposed. " +
-		"On the screen Enter alone goes on from here to the hand-off, and stands for r (run) and y (yes) too."
+		"On the screen Enter alone goes on from here to the hand-off, and stands for r (run), t (send a test) and y (yes) too."
 }
 
 // propose puts the practice server's answers where the wizard looks for answers.
@@ -83,6 +83,11 @@ func (w *wizard) practisedItem(v *verifyScreen, msg tea.KeyMsg) tea.KeyMsg {
 			if f.Fix != nil && f.Fix.Step != "" {
 				v.choose(i)
 				return keyOf(keys.FixStep)
+			}
+		case checklist.Unknown:
+			if it.Act != nil && v.untried() {
+				v.choose(i)
+				return keyOf(keys.Try)
 			}
 		}
 		v.choose(i)

@@ -54,7 +54,13 @@ func TestPracticeByEnterAlone(t *testing.T) {
 					t.Fatalf("a screen without the mark:\n%s", screen)
 				}
 				screens[b.w.top().title()] = true
+				for _, d := range b.w.dialogs {
+					screens[d.head] = true
+				}
 				if strings.Contains(screen, "Ready for production, but") {
+					if !screens["Send a test?"] {
+						t.Error("mail is green without a test mail")
+					}
 					if len(screens) < 40 {
 						t.Errorf("only %d screens were passed", len(screens))
 					}

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type verifyScreen struct {
 	w         *wizard
 	cur       int
 	measuring map[string]bool
+	sent      bool     // a test was sent from here
 	doc       scroller // details of the item at cur
 	wrong     string
 }
@@ -51,7 +53,10 @@ func (v *verifyScreen) keys() []key.Binding {
 	case len(v.w.s.findings) > 0:
 		out = append(out, keys.HandOff)
 	}
-	if len(tried(v.w.s.answers)) > 0 {
+	switch {
+	case v.untried():
+		out = append([]key.Binding{as(keys.Try, "send a test")}, out...)
+	case len(tried(v.w.s.answers)) > 0:
 		out = append(out, keys.Try)
 	}
 	return append(out, keys.Details, keys.Back, as(keys.PageDown, "scroll the details"), keys.PageUp, keys.Quit)
@@ -125,6 +130,13 @@ func (v *verifyScreen) notOK() []checklist.Item {
 	return out
 }
 
+// untried says whether an item is unknown because nothing was sent yet.
+func (v *verifyScreen) untried() bool {
+	return !v.sent && slices.ContainsFunc(tried(v.w.s.answers), func(it checklist.Item) bool {
+		return v.w.s.findings[it.ID].Status == checklist.Unknown
+	})
+}
+
 // ready says whether nothing is left but the hand-off.
 func (v *verifyScreen) ready() bool { return len(v.notOK()) == 0 }
 
@@ -148,6 +160,7 @@ func (v *verifyScreen) look(items []checklist.Item, try bool) tea.Cmd {
 		what = "measuring " + items[0].ID
 	}
 	if try {
+		v.sent = true
 		what = "measuring what comes of a test mail and a marked log line"
 	}
 	ctx := v.w.wait(what)
@@ -222,6 +235,8 @@ func (v *verifyScreen) summary(w int) []string {
 		return wrap(w, "", "Measuring what the page asks, on the server and from here.")
 	case n[checklist.Failed] > 0:
 		text += ": not ready for production"
+	case n[checklist.Unknown] == 1 && v.untried():
+		text += ": t sends a test, to see that mail arrives"
 	case n[checklist.Unknown] > 0:
 		text += ": what could not be measured is not ok"
 	case n[checklist.Waiting] > 0:

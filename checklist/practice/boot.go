@@ -26,9 +26,6 @@ func (m *machine) start() {
 			_ = m.startUnit(s.name) // a failed unit is in its state
 		}
 	}
-	if strings.Contains(m.text("/etc/cron.d/provider"), "@reboot") {
-		m.mailRoot("Cron <root@" + m.kernelName + "> echo 'the server has started'")
-	}
 }
 
 func newBoot() string {

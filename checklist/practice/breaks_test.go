@@ -93,6 +93,7 @@ func TestBreaks(t *testing.T) {
 	w := newWorld(t)
 	r, events := w.apply(t)
 	wantAll(t, r, events, checklist.StepChanged, checklist.StepSame)
+	w.try(t)
 	wantGreen(t, w.settled(t))
 	for _, b := range labBreaks(t) {
 		t.Run(b.name, func(t *testing.T) {

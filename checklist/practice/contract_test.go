@@ -32,6 +32,7 @@ type state struct {
 	name    string   // its host name, where the page did not set it
 	// before is what the machine was like before the page, beside a fresh system.
 	before func(*machine)
+	tried  bool        // a test mail was sent then
 	broken []string    // in the end
 	said   []saidThere // where it was read already
 }
@@ -333,6 +334,9 @@ func (w *World) into(t *testing.T, s state) {
 		t.Fatalf("%v %+v", err, r.Steps)
 	}
 	_ = w.clock.Sleep(t.Context(), syncTime)
+	if s.tried {
+		w.try(t)
+	}
 	for _, b := range s.broken {
 		if err := w.Break(b); err != nil {
 			t.Fatal(err)

@@ -75,6 +75,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.apply(t)
+	w.try(t)
 	wantGreen(t, w.settled(t))
 	m := w.server()
 	peer, stranger := w.machine(peerName).home4().Addr(), netip.MustParseAddr("203.0.113.50")

@@ -95,7 +95,6 @@ func newMachine(w *World, name, hostname string, last int) *machine {
 	m.write("/etc/hosts", strings.ReplaceAll(m.text("/etc/hosts"), "debian", hostname))
 	m.write("/etc/resolv.conf", "nameserver "+resolver+"\n")
 	m.write(networkFile, fmt.Sprintf(freshInterfaces, m.home4(), m.home6()))
-	m.write("/etc/cron.d/provider", "# Written by the provider's image: mails root after each start.\n@reboot root echo 'the server has started'\n")
 	m.makeInitramfs()
 	for _, p := range []string{"systemd-timesyncd", "openssh-server", "ifupdown", "cron", "bash-completion"} {
 		m.packages[p] = "installed"

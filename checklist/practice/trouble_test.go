@@ -38,6 +38,7 @@ func TestTroubles(t *testing.T) {
 			if text := told(events); !strings.Contains(text, c.says) {
 				t.Errorf("nobody is told %q:\n%s", c.says, text)
 			}
+			w.try(t)
 			red := w.verify(t)
 			if _, ok := red[c.red]; c.red != "" && !ok {
 				t.Errorf("%s is green at once", c.red)
