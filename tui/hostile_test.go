@@ -116,6 +116,29 @@ func TestLineModeSaysAStepOnce(t *testing.T) {
 	}
 }
 
+// TestLineModeGoesOnAtTheWrongField: nobody hears the right answers again.
+func TestLineModeGoesOnAtTheWrongField(t *testing.T) {
+	smallPage(t)
+	h := newFakeHost()
+	var out strings.Builder
+	in := strings.NewReader("198.51.100.11\n\n2222\n\n\n22\n\n\nquit\n")
+	cfg := Config{Dial: func(_ context.Context, to remote.Target, _ remote.Options) (checklist.Host, error) {
+		if to.Port == 2222 {
+			return nil, &remote.ConnectError{Reason: remote.ReasonRefused}
+		}
+		return h, nil
+	}}
+	dir := t.TempDir()
+	if err := newPlain(t.Context(), cfg, newStore(dir, dir+"/wizard.json"), in, &out).run(); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	_, again, _ := strings.Cut(text, "Not connected.")
+	if strings.Contains(again, "Server [") || !strings.Contains(again, "SSH port [2222]") || !strings.Contains(again, "Steps:") {
+		t.Errorf("did not go on at the port:\n%s", text)
+	}
+}
+
 // TestLineModeNamesEveryChoice: also the one that is an empty field.
 func TestLineModeNamesEveryChoice(t *testing.T) {
 	var out strings.Builder

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,11 +161,12 @@ func (s *session) typedOr(f field) string {
 	return f.get(s.answers)
 }
 
-// ask puts the fields one by one. Back on the first one is errBack; what was
-// typed stays, right or wrong.
-func (p *plain) ask(step string) error {
+// ask puts the fields one by one, from one on: the first for "". Back on the first
+// one is errBack; what was typed stays, right or wrong.
+func (p *plain) ask(step, from string) error {
 	f := newForm(step, &p.s.answers, p.s.facts, p.s.typed) // the same judgement and defaults as on the screen
-	for i := 0; i < len(f.fields); {
+	begin := slices.IndexFunc(f.fields, func(fd field) bool { return fd.path == from })
+	for i := max(0, begin); i < len(f.fields); {
 		fd := f.fields[i]
 		line, err := p.askField(fd)
 		switch {

@@ -126,11 +126,11 @@ func (p *plain) choiceOf(servers []known) string {
 
 // connect asks how to reach the server until it is reached.
 func (p *plain) connect() error {
-	begin := p.s.name != "" && p.s.answers.Host != ""
+	begin, from := p.s.name != "" && p.s.answers.Host != "", ""
 	for {
 		if !begin {
 			p.say("\nHow do you reach the server?")
-			if err := p.ask("connect"); err != nil {
+			if err := p.ask("connect", from); err != nil {
 				p.save()
 				return err
 			}
@@ -154,6 +154,7 @@ func (p *plain) connect() error {
 		if p.ctx.Err() != nil {
 			return err
 		}
+		from = wrongField(err) // back leads to what was asked before it
 		p.say("Not connected.")
 		for _, l := range connectWrong(err) {
 			p.tell("", clean(strings.ReplaceAll(l, "\n", " ")))

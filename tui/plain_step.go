@@ -79,7 +79,7 @@ func (p *plain) answers(id string) error {
 		return nil
 	}
 	p.tell("", asks(stepOf(id)))
-	err := p.ask(id)
+	err := p.ask(id, "")
 	if err == nil {
 		p.s.asked[id] = true
 	}

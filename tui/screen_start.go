@@ -129,13 +129,36 @@ func openSession(k known) *session {
 }
 
 func (s *startScreen) view(w, h int) []string {
-	out := wrap(w, " ", "aslwiz takes a fresh server through the AllStarLink wiki's page \"Server Provisioning\": "+
-		"it shows each step, what it would change and why, changes it over SSH when you say so, and measures the result.")
-	out = append(out, "")
-	if words := s.w.engine.cfg.practiceWords(); words != "" {
-		out = append(append(out, wrap(w, " ", words)...), "")
+	list, at := s.list(w)
+	out := s.introduction(w, h-len(list))
+	at += len(out)
+	out = append(out, list...)
+	if from := min(at-h/3, len(out)-h); from > 0 { // the choice stays in sight
+		out = out[from:]
 	}
-	at := 0 // the row that is chosen
+	return out
+}
+
+// introduction is what fits of it into h lines; what practice means goes before
+// what aslwiz is.
+func (s *startScreen) introduction(w, h int) []string {
+	var out []string
+	for _, words := range []string{
+		s.w.engine.cfg.practiceWords(),
+		"aslwiz takes a fresh server through the AllStarLink wiki's page \"Server Provisioning\": " +
+			"it shows each step, what it would change and why, changes it over SSH when you say so, and measures the result.",
+	} {
+		paragraph := append(wrap(w, " ", words), "")
+		if words != "" && len(paragraph)+len(out) <= h {
+			out = append(paragraph, out...)
+		}
+	}
+	return out
+}
+
+// list is the servers and what else there is to choose, with what the choice means,
+// and the row that is chosen.
+func (s *startScreen) list(w int) (out []string, at int) {
 	for i, k := range s.servers {
 		if i == s.cur {
 			at = len(out)
@@ -168,10 +191,7 @@ func (s *startScreen) view(w, h int) []string {
 	default:
 		out = append(out, wrap(w, " ", "You need its address and a way to log in over SSH: a key, or the password from your provider's mail.")...)
 	}
-	if from := min(at-h/3, len(out)-h); from > 0 { // the choice stays in sight, the introduction need not
-		out = out[from:]
-	}
-	return out
+	return out, at
 }
 
 func (s *startScreen) row(i int, name, host string) string {
