@@ -201,13 +201,16 @@ func sorted(m map[string]string) []string {
 	return keys
 }
 
-// byCommand takes the fresh server through the page without a person: what
-// provision does by the wizard.
+// byCommand takes the fresh server through the page without a person, in two parts:
+// what provision does by the wizard.
 func byCommand(t *testing.T) {
 	fresh(t)
 	w := newWizard(t, serverAnswers(t))
 	inTurn(t, []part{
 		{"the plan of a fresh server shows every step", func(t *testing.T) { planFresh(t, w.in(t)) }},
+		{"fresh", func(t *testing.T) { likePractice(t, "fresh", "none") }},
+		{"apply carries out half of the page", func(t *testing.T) { applyUntilFirewall(t, w.in(t)) }},
+		{"half-way", func(t *testing.T) { likePractice(t, "half-way", "firewall") }},
 		{"apply carries out every step, reboots and ends", func(t *testing.T) { w.in(t).must(0, "apply", "--yes", "--plain") }},
 		{"verify is green, and an independent check agrees", func(t *testing.T) {
 			if red := w.in(t).red("--try", "--watch"); len(red) > 0 {
@@ -269,6 +272,14 @@ func planFresh(t *testing.T, w *wizard) {
 	if bad := check(t, "hostname", "firewall"); !slices.Contains(bad, "firewall") || !slices.Contains(bad, "hostname") {
 		t.Errorf("the independent check finds %v on a fresh server", bad)
 	}
+}
+
+func applyUntilFirewall(t *testing.T, w *wizard) {
+	args := []string{"apply", "--yes", "--plain"}
+	for _, step := range []string{"preflight", "python", "users", "packages", "hostname", "screen", "bash-completion", "editor", "firewall"} {
+		args = append(args, "--only", step)
+	}
+	w.must(0, args...)
 }
 
 func independent(t *testing.T) {

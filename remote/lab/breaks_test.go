@@ -123,7 +123,7 @@ func breaks(t *testing.T) {
 	provisioned(t)
 	w := newWizard(t, serverAnswers(t))
 	settled(t, w)
-	likePractice(t, "finished")
+	likePractice(t, "finished", "")
 	for i, round := range rounds {
 		var names []string
 		for _, b := range round {
@@ -162,7 +162,7 @@ func breakAndMend(t *testing.T, w *wizard, state string, round []breakage) {
 			t.Errorf("%s is green", item)
 		}
 	}
-	likePractice(t, state, names...)
+	likePractice(t, state, "", names...)
 	bad := check(t, sorted(want)...)
 	slices.Sort(bad)
 	if !slices.Equal(bad, sorted(want)) {

@@ -19,7 +19,7 @@ var vmFaults = []struct {
 	also       string // a step that has to follow
 }{
 	{name: "a file's replacement", step: "hostname", todo: "hostnamectl set-hostname wrong; sed -i s/stats/wrong/ /etc/hosts"},
-	{name: "packages", step: "packages", todo: "DEBIAN_FRONTEND=noninteractive apt-get -y -qq purge mtr-tiny haveged sysstat htop >/dev/null 2>&1 || true"},
+	{name: "packages", step: "packages", todo: "DEBIAN_FRONTEND=noninteractive apt-get -y -qq purge haveged ncdu pbzip2 >/dev/null"},
 	{name: "firewall", step: "firewall", was: "hostname: stats\n", is: "hostname: stats\nfirewall:\n  ports: [8081/tcp]\n"},
 	{name: "network", step: "network", was: "search: [example.net]", is: "search: [example.net, example.org]", also: "reboot"},
 	{name: "the card's name", step: "nic-name", todo: "rm /etc/udev/rules.d/70-persistent-net.rules", also: "reboot"},

@@ -11,16 +11,17 @@ import (
 )
 
 // likePractice requires the practice server to answer as the server does now, with
-// the whole page applied and these things broken. ASLWIZ_RECORD_TO is the folder where
-// the answers are kept, for the tests that need no lab: see TestRecord there.
-func likePractice(t *testing.T, state string, breaks ...string) {
+// the page applied until a step ("none", or "" for all of it) and these things broken.
+// ASLWIZ_RECORD_TO is the folder where the answers are kept, for the tests that need
+// no lab: see TestRecord there.
+func likePractice(t *testing.T, state, until string, breaks ...string) {
 	t.Run("the practice server answers like this: "+state, func(t *testing.T) {
 		const folder = "../../checklist/practice"
 		bin := filepath.Join(t.TempDir(), "practice.test")
 		if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-tags", "lab", "-o", bin, folder).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		cmd := Admin(t.Context(), "env", "ASLWIZ_RECORD="+state,
+		cmd := Admin(t.Context(), "env", "ASLWIZ_RECORD="+state, "ASLWIZ_RECORD_UNTIL="+until,
 			"ASLWIZ_RECORD_BREAKS="+strings.Join(breaks, ";"), "ASLWIZ_RECORD_TO="+os.Getenv("ASLWIZ_RECORD_TO"),
 			bin, "-test.run=^TestRecord$", "-test.v")
 		cmd.Dir = folder // where its testdata are
