@@ -57,7 +57,7 @@ func describeStatus(st remote.Status) string {
 	case remote.TxStopped:
 		return "stopped" + strings.TrimPrefix(reason, ": stopped")
 	case remote.TxRefused:
-		return "nothing was changed, because the server is not as it was when the step was planned" + reason
+		return "nothing was changed" + strings.TrimSuffix(reason, "; nothing was done")
 	case remote.TxRestored:
 		return "what was there before is back" + reason
 	case remote.TxBroken:

@@ -18,9 +18,9 @@ type Host interface {
 	// that the host could not be asked; what a single probe met is in its answer.
 	Survey(ctx context.Context, probes []remote.Probe) ([]remote.Answer, error)
 	// Current is the transaction that holds the server: one that runs, one whose
-	// guard waits, one that was lost. A newest one that was restored, or broke in
-	// it, is given once, when nobody has read of it yet. ok is false when there is
-	// none.
+	// guard waits, one that was lost. One that was restored, or broke in it, and a
+	// newest one that ended in whatever way, is given once, when nobody has read of
+	// it yet. ok is false when there is none.
 	Current(ctx context.Context) (st remote.Status, ok bool, err error)
 	// Start stages a transaction and lets it run, detached.
 	Start(ctx context.Context, tx remote.Transaction) error
@@ -29,7 +29,7 @@ type Host interface {
 	Follow(ctx context.Context, id string, offset int64, on func(remote.Progress)) (remote.Status, error)
 	// Stop asks a running transaction to end.
 	Stop(ctx context.Context, id string) error
-	// Last is the newest transaction of a step that was done and not undone.
+	// Last is the newest transaction of a step that left something to undo.
 	Last(ctx context.Context, step string) (st remote.Status, ok bool, err error)
 	// Undo brings back what a transaction's files and settings were before it.
 	Undo(ctx context.Context, id string) (remote.Status, error)

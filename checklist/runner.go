@@ -133,9 +133,15 @@ func (r *run) pickUp(ctx context.Context) error {
 		return err
 	}
 	if st.State.Ended() {
+		if st.State != remote.TxLost { // with its log, which nobody has read either
+			if _, err := r.follow(ctx, st.ID, st.Step); err != nil {
+				return err
+			}
+		}
 		r.send(Event{Kind: EventNote, Step: st.Step, Tx: &st, Detail: st.Detail, Text: Meanwhile(st)})
 		return nil
 	}
+	from := r.h.ServerAddr()
 	r.send(Event{
 		Kind: EventNote, Step: st.Step, Tx: &st,
 		Text: fmt.Sprintf("step %s is under way since %s (%s); following it", st.Step, st.Since.UTC().Format(time.DateTime+" UTC"), st.Who),
@@ -145,17 +151,23 @@ func (r *run) pickUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if to := r.h.ServerAddr(); st.State == remote.TxDone && from.Addr().String() == r.answers.Host && to != from {
+		r.moved(&remote.Guard{New: to})
+	}
 	r.send(Event{Kind: EventNote, Step: st.Step, Tx: &st, Text: "step " + st.Step + " ended: " + describeStatus(st)})
 	return nil
 }
 
 // Meanwhile says how a transaction ended that nobody was there to see.
 func Meanwhile(st remote.Status) string {
-	began := fmt.Sprintf("step %s, begun by %s at %s, was ", st.Step, st.Who, st.Since.UTC().Format(time.DateTime+" UTC"))
-	if st.State == remote.TxLost {
-		return began + "cut off: " + orElse(st.Reason, "the machine went down") + "; the server is read again to see what it had done"
+	began := fmt.Sprintf("step %s, begun by %s at %s, ", st.Step, st.Who, st.Since.UTC().Format(time.DateTime+" UTC"))
+	switch st.State {
+	case remote.TxLost:
+		return began + "was cut off: " + orElse(st.Reason, "the machine went down") + "; the server is read again to see what it had done"
+	case remote.TxRestored, remote.TxBroken:
+		return began + "was restored in the meantime: " + describeStatus(st)
 	}
-	return began + "restored in the meantime: " + describeStatus(st)
+	return began + "ended in the meantime: " + describeStatus(st)
 }
 
 // replan reads the server again and plans steps, by their places; without places
@@ -231,12 +243,6 @@ func (r *run) approve(p StepPlan) (bool, error) {
 func (r *run) carryOut(ctx context.Context, i int) (bool, error) {
 	step := r.opt.Steps[i]
 	tx := r.plan.Steps[i].Transaction(time.Now(), r.opt.Guard)
-	if step.Reboots && tx.Guard != nil {
-		var err error
-		if tx.Guard.Chain, err = r.unproved(ctx); err != nil {
-			return false, err
-		}
-	}
 	var err error
 	if tx.Secrets, err = r.keys.of(ctx, r.opt.Secret, r.plan.Steps[i].Changes); err != nil {
 		return false, err
@@ -273,27 +279,6 @@ func (r *run) moved(g *remote.Guard) {
 	}
 	r.answers.Moved(to)
 	r.send(Event{Kind: EventMoved, Text: to})
-}
-
-// unproved lists the transactions of earlier guarded steps that were done in the
-// present boot, newest first: the coming reboot proves them all.
-func (r *run) unproved(ctx context.Context) ([]string, error) {
-	var ids []string
-	for _, s := range Steps() {
-		if !s.guarded(r.in(r.plan.Facts)) || s.Reboots {
-			continue
-		}
-		st, ok, err := r.h.Last(ctx, s.ID)
-		if err != nil {
-			return nil, err
-		}
-		if ok && st.BootID == r.plan.Facts.BootID {
-			ids = append(ids, st.ID)
-		}
-	}
-	slices.Sort(ids)
-	slices.Reverse(ids)
-	return ids, nil
 }
 
 // readBack surveys the server again: the finding is what was read, not what was

@@ -311,11 +311,14 @@ func TestGuardWhoseUnitIsGone(t *testing.T) {
 func TestGuardTellsOfAChainThatBroke(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
-	m.stage(m.example())
+	tx := m.example()
+	tx.Guard = &Guard{Seconds: 60}
+	m.stage(tx)
 	m.run("run")
+	m.run("disarm")
 	first := m.id
 	m.id = "20260102T000000Z-reboot"
-	m.stage(Transaction{Step: "reboot", Script: "exit 5\n", Guard: &Guard{Seconds: 60, Chain: []string{first}}})
+	m.stage(Transaction{Step: "reboot", Script: "exit 5\n", Guard: &Guard{Seconds: 60, ThroughBoot: true}})
 	m.run("run")
 	if err := errors.Join(os.Remove(m.root+"/etc/plain"), os.MkdirAll(m.root+"/etc/plain/x", 0o755)); err != nil {
 		t.Fatal(err)

@@ -75,9 +75,9 @@ func (s *Server) list(ctx context.Context) ([]report, error) {
 }
 
 // Current is the transaction that holds the server: one that runs, one whose
-// guard waits, one that was lost and not yet followed by another. A newest one
-// that was restored, or broke in it, is given once, when nobody has been told of
-// it yet. ok is false when there is none.
+// guard waits, one that was lost and not yet followed by another. One that was
+// restored, or broke in it, and a newest one that ended in whatever way, is given
+// once, when nobody has been told of it yet. ok is false when there is none.
 func (s *Server) Current(ctx context.Context) (st Status, ok bool, err error) {
 	list, err := s.list(ctx)
 	if err != nil {
@@ -88,8 +88,8 @@ func (s *Server) Current(ctx context.Context) (st Status, ok bool, err error) {
 			return s.maskStatus(r.Status), true, nil
 		}
 	}
-	if len(list) > 0 {
-		if r := list[len(list)-1]; r.takenBack() && !r.told {
+	for i, r := range slices.Backward(list) {
+		if !r.told && r.State.Ended() && (r.takenBack() || i == len(list)-1) {
 			s.markTold(ctx, r.ID)
 			return s.maskStatus(r.Status), true, nil
 		}
@@ -105,14 +105,14 @@ func (s *Server) markTold(ctx context.Context, id string) {
 	_, _ = s.do(limited, txCall(id, 10*time.Second, 4<<10, "told"))
 }
 
-// Last is the newest transaction of a step that was done and not undone.
+// Last is the newest transaction of a step that left something to undo.
 func (s *Server) Last(ctx context.Context, step string) (st Status, ok bool, err error) {
 	list, err := s.list(ctx)
 	if err != nil {
 		return Status{}, false, err
 	}
 	for _, r := range slices.Backward(list) {
-		if r.Step == step && r.State == TxDone {
+		if r.Step == step && r.State.Undoable() {
 			return s.maskStatus(r.Status), true, nil
 		}
 	}
@@ -196,27 +196,21 @@ func (s *Server) prune(ctx context.Context, count string) {
 		return
 	}
 	if ids := prunable(list); len(ids) > 0 {
-		script := "cd " + TxRoot + " && rm -rf -- " + strings.Join(ids, " ")
+		script := "cd " + TxRoot + " || exit; for i in " + strings.Join(ids, " ") +
+			`; do grep -qs "^$i " ../unproved || rm -rf -- "$i"; done`
 		_, _ = s.do(ctx, request{script: script, limit: time.Minute, max: 1 << 10})
 	}
 }
 
 func prunable(list []report) []string {
-	needed := map[string]bool{} // "step state", and names: the newest of each kind stays
-	for _, r := range list {
-		if !r.State.Ended() {
-			for _, id := range r.chain {
-				needed[id] = true
-			}
-		}
-	}
+	needed := map[string]bool{} // "step state": the newest of each kind stays
 	var ids []string
 	for i, r := range slices.Backward(list) {
 		kind := r.Step + " " + string(r.State)
-		keep := needed[r.ID]
+		keep := false
 		switch r.State {
 		case TxDone, TxFailed, TxStopped, TxLost:
-			keep = keep || !needed[kind]
+			keep = !needed[kind]
 			needed[kind] = true
 		case TxBroken: // its copies may be the only ones
 			keep = true

@@ -66,7 +66,10 @@ settle_guard() {
 busy() {
   [ ! -e $units/aslwiz-guard.service ] || settle_guard
   [ ! -e $units/aslwiz-guard.service ] || return 0
-  case $(systemctl is-active aslwiz-job.service) in active | *ating) return 0 ;; *) return 1 ;; esac
+  for k in job unproved; do
+    case $(systemctl is-active aslwiz-$k.service) in active | *ating) return 0 ;; esac
+  done
+  return 1
 }
 [ ! -e "$dir" ] || say exists
 turns=15

@@ -24,9 +24,8 @@ type report struct {
 	reboots bool
 	holder  string
 	limit   int64
-	seq     int64    // the order in which they were staged, 0 of an older version
-	chain   []string // transactions that its guard takes back with it
-	told    bool     // whether anybody has read how it ended
+	seq     int64 // the order in which they were staged, 0 of an older version
+	told    bool  // whether anybody has read how it ended
 }
 
 func (r report) takenBack() bool { return r.State == TxRestored || r.State == TxBroken }
@@ -90,8 +89,6 @@ func parseReport(text []byte) report {
 			r.limit = count(v)
 		case "seq":
 			r.seq = count(v)
-		case "chain":
-			r.chain = strings.Fields(v)
 		case "told":
 			r.told = true
 		}

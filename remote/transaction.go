@@ -56,7 +56,8 @@ type SettingChange struct {
 type Guard struct {
 	Seconds int // time to prove the way in, counted from the end of the script
 	// ThroughBoot keeps the guard armed over a reboot: what takes effect only at
-	// boot is proved after it.
+	// boot is proved after it, and taken back with it, by all guarded transactions
+	// of the boot that it ends.
 	ThroughBoot bool
 	// Paths are the server's own addresses worth a baseline. Those that a fresh
 	// connection from here reaches before the change must be reached after it;
@@ -66,9 +67,6 @@ type Guard struct {
 	// reached, with the same host key, and then the connection moves there, before
 	// the old one goes. The zero value: nothing moves.
 	New netip.AddrPort
-	// Chain are earlier transactions that the same restore takes back, newest
-	// first, for a reboot that proves several steps at once.
-	Chain []string
 }
 
 // TxState is where a transaction is.
@@ -92,6 +90,12 @@ const (
 // Ended says whether the state is final.
 func (s TxState) Ended() bool {
 	return s != TxStaged && s != TxRunning && s != TxProving
+}
+
+// Undoable says whether a transaction in this state may have left something that an
+// undo takes back.
+func (s TxState) Undoable() bool {
+	return s == TxDone || s == TxFailed || s == TxStopped || s == TxBroken
 }
 
 // Status is what the server says about a transaction.

@@ -49,11 +49,6 @@ func (tx *Transaction) validate() error {
 		if tx.Reboots && !g.ThroughBoot {
 			return fmt.Errorf("transaction %s: its guard would take the reboot for a failure: it needs ThroughBoot", tx.ID)
 		}
-		for _, id := range g.Chain {
-			if !txID.MatchString(id) {
-				return fmt.Errorf("transaction %q: not a usable name", id)
-			}
-		}
 	}
 	seen := map[string]bool{}
 	for _, f := range tx.Files {
@@ -128,7 +123,6 @@ func (tx *Transaction) folder(who string, baseline []string) []staged {
 	if tx.Guard != nil {
 		put("guard", strconv.Itoa(tx.Guard.Seconds))
 		put("through", flag[tx.Guard.ThroughBoot])
-		put("chain", strings.Join(tx.Guard.Chain, " "))
 		list = append(list, staged{"baseline", []byte(strings.Join(baseline, "\n") + "\n")})
 	}
 	n := 0

@@ -4,8 +4,10 @@
 #
 #   meta manifest script stager after/N set/N.read set/N.write new/N   staged
 #   before/N index reserve spare                                what was there
-#   status undo log left decision why hurry stop aside/N told   while and after it ran
+#   status undo log left decision why hurry stop chain aside/N told   while and after it ran
 #
+# unproved, beside all folders: id, boot, and atboot or live, of guarded steps in their
+# order, until a restart has proved them.
 # manifest: kind, number, path or name, hash before, hash after, mode, owner.
 # index: kind, number, hash before, hash after, mode, owner, real path, name.
 # For tests: ASLWIZ_ROOT puts everything below another root, ASLWIZ_PATIENCE is how
@@ -24,7 +26,9 @@ S=$T/status
 tab=$(printf '\t')
 units=$R/etc/systemd/system
 guard_unit=aslwiz-guard.service
-id= step= limit=3600 guard= through= reboots= chain=
+watch_unit=aslwiz-unproved.service
+U=$T/../../unproved
+id= step= limit=3600 guard= through= reboots= atboot= chain=
 state=staged code=0 reason= since=0 boot= up=0 ended= pid= detail=
 
 # --- state ---------------------------------------------------------------
@@ -33,9 +37,10 @@ load() {
   while IFS='=' read -r k v; do
     case $k in
       id) id=$v ;; step) step=$v ;; limit) limit=$v ;; guard) guard=$v ;;
-      through) through=$v ;; reboots) reboots=$v ;; chain) chain=$v ;;
+      through) through=$v ;; reboots) reboots=$v ;; atboot) atboot=$v ;;
     esac
   done <"$T/meta"
+  [ ! -e "$T/chain" ] || chain=$(cat "$T/chain")
   secrets=$R/run/aslwiz/$id
   ASLWIZ_SECRETS=$secrets
   export ASLWIZ_SECRETS
@@ -326,6 +331,7 @@ job() {
     decide disarm >/dev/null 2>&1
     systemctl stop $guard_unit 2>/dev/null
     remove_guard
+    drop_watch
     rm -f "$T/reserve"
     set_state refused 'the guard could not be armed; nothing was done'
     rm -f "$T/spare"
@@ -341,6 +347,7 @@ job() {
 # What jobs that were cut off left: half of a file beside the real one, and room
 # for a restore that nobody wants any more.
 sweep() {
+  rm -f "$U.new" "$units/.$guard_unit.new" "$units/.$watch_unit.new"
   for k in "$T"/../*/index; do
     [ -e "$k" ] || continue
     o=${k%/index} o=${o##*/}
@@ -435,18 +442,17 @@ arm() {
   systemctl stop $guard_unit 2>/dev/null # the one before may still be on its way out
   printf 'restore\n' >"$T/decide.restore" && printf 'disarm\n' >"$T/decide.disarm" &&
     printf '%s\n' "$boot" >"$T/guard.boot" || return 1
-  mkdir -p "$units/sysinit.target.wants" "$units/multi-user.target.wants" || return 1
-  cat >"$units/.$guard_unit.new" <<UNIT || return 1
+  if [ -n "$through" ]; then
+    unproved here >"$T/chain" || return 1
+  else
+    note_unproved || return 1
+  fi
+  install_unit $guard_unit <<UNIT || return 1
 # $id
 [Unit]
 Description=aslwiz guard: takes step $step back unless the way in is proved
-DefaultDependencies=no
 StartLimitIntervalSec=0
-RequiresMountsFor=$T /etc
-After=local-fs.target systemd-remount-fs.service
-Wants=network-pre.target
-Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service
-Before=aslwiz-firewall.service nftables.service netfilter-persistent.service ssh.service ssh.socket
+$(before_network)
 [Service]
 ExecStartPre=-/bin/sh $T/tx.sh guard boot
 ExecStart=/bin/sh $T/tx.sh guard wait
@@ -456,15 +462,106 @@ RestartSec=5
 [Install]
 WantedBy=sysinit.target multi-user.target
 UNIT
+  sync "$T" || return 1
+  systemctl daemon-reload && systemctl restart $guard_unit && systemctl -q is-active $guard_unit
+}
+
+before_network() { # for [Unit]: what comes up ahead of all that reads the files
+  cat <<UNIT
+DefaultDependencies=no
+RequiresMountsFor=$T /etc
+After=local-fs.target systemd-remount-fs.service
+Wants=network-pre.target
+Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service
+Before=aslwiz-firewall.service nftables.service netfilter-persistent.service ssh.service ssh.socket
+UNIT
+}
+
+install_unit() { # NAME, from standard input, to come at every boot
+  mkdir -p "$units/sysinit.target.wants" "$units/multi-user.target.wants" && cat >"$units/.$1.new" || return 1
   # The links first: a unit that is there is one that also comes at boot.
   for k in sysinit multi-user; do
-    ln -sf "../$guard_unit" "$units/$k.target.wants/$guard_unit" || return 1
-    sync "$units/$k.target.wants"
+    ln -sf "../$1" "$units/$k.target.wants/$1" && sync "$units/$k.target.wants" || return 1
   done
-  chmod 644 "$units/.$guard_unit.new" && sync "$units/.$guard_unit.new" &&
-    mv -f "$units/.$guard_unit.new" "$units/$guard_unit" || return 1
-  sync "$T" "$units" || return 1
-  systemctl daemon-reload && systemctl restart $guard_unit && systemctl -q is-active $guard_unit
+  chmod 644 "$units/.$1.new" && sync "$units/.$1.new" && mv -f "$units/.$1.new" "$units/$1" && sync "$units"
+}
+
+remove_unit() { # NAME
+  rm -f "$units/sysinit.target.wants/$1" "$units/multi-user.target.wants/$1"
+  rm -f "$units/$1" # last: once it is gone, another may be armed
+  sync "$units"
+  systemctl daemon-reload
+}
+
+# --- what a restart has yet to prove -----------------------------------------
+
+# What takes effect only at boot is proved by the guard of the step reboot alone. Any
+# other restart takes it back, before the network reads it.
+note_unproved() {
+  k=live
+  [ -z "$atboot" ] || k=atboot
+  { [ ! -e "$U" ] || grep " $boot " "$U"; printf '%s %s %s\n' "$id" "$boot" "$k"; } >"$U.new" &&
+    sync "$U.new" && mv -f "$U.new" "$U" && sync "${U%/*}" || return 1
+  [ -n "$atboot" ] || return 0
+  install_unit $watch_unit <<UNIT || return 1
+# $id
+[Unit]
+Description=aslwiz: takes back what no restart has proved
+$(before_network)
+After=$guard_unit
+[Service]
+ExecStartPre=-/bin/sh $T/tx.sh unproved files
+ExecStart=/bin/sh $T/tx.sh unproved settings
+TimeoutStartSec=300
+[Install]
+WantedBy=sysinit.target multi-user.target
+UNIT
+}
+
+unproved() { # here|atboot|before: what stands of this boot, all or atboot; atboot of others; newest first
+  now=$(boot_id) list=
+  [ ! -e "$U" ] || while read -r i b k; do
+    w=before
+    [ "$b" != "$now" ] || w=here
+    case $1:$w:$k in here:here:* | atboot:here:atboot | before:before:atboot) ;; *) continue ;; esac
+    ! grep -qs '^state=done$' "$T/../$i/status" || list="$i $list"
+  done <"$U"
+  printf '%s\n' "$list"
+}
+
+forget_unproved() {
+  rm -f "$U"
+  sync "${U%/*}"
+  [ ! -e "$units/$watch_unit" ] || remove_unit $watch_unit
+}
+
+drop_watch() { # unless there is something to watch
+  [ ! -e "$units/$watch_unit" ] || [ -n "$(unproved atboot)" ] || remove_unit $watch_unit
+}
+
+# The guard of the step reboot sees to all of them.
+left_to_guard() {
+  k=
+  { read -r k <"$units/$guard_unit"; } 2>/dev/null
+  [ -n "$k" ] && grep -qs '^through=1$' "$T/../${k#'# '}/meta"
+}
+
+take_back_unproved() { # files|settings
+  ! left_to_guard || return 0
+  list=$(unproved before)
+  if [ "$1" = files ]; then
+    for i in $list; do sh "$T/../$i/tx.sh" files; done
+    return 0
+  fi
+  ASLWIZ_BOOT=1
+  export ASLWIZ_BOOT
+  timeout 120 systemctl is-system-running --wait >/dev/null 2>&1
+  for i in $list; do
+    sh "$T/../$i/tx.sh" restore 'the machine was restarted, and not by the step reboot, which would have proved it'
+  done
+  forget_unproved
+  # The card has its name, and the network what it was started with, until the next boot.
+  [ -z "$list" ] || [ -e "$U" ] || systemctl --no-block reboot
 }
 
 armed() { # whether the guard's unit is this transaction's
@@ -496,13 +593,7 @@ guard_stays() { # whether one is armed, after one that nobody runs was settled
   [ -e "$units/$guard_unit" ]
 }
 
-remove_guard() {
-  armed || return 0
-  rm -f "$units/sysinit.target.wants/$guard_unit" "$units/multi-user.target.wants/$guard_unit"
-  rm -f "$units/$guard_unit" # last: once it is gone, another may be armed
-  sync "$units"
-  systemctl daemon-reload
-}
+remove_guard() { ! armed || remove_unit $guard_unit; }
 
 # Of two that decide at once, the first wins; prints the winner.
 decide() { # restore|disarm
@@ -575,11 +666,15 @@ guard_wait() {
   read -r why <"$T/why"
   for c in $chain; do sh "$T/../$c/tx.sh" files; done
   bring_back
-  for c in $chain; do sh "$T/../$c/tx.sh" restore "$why" || missing="${missing:+$missing
-}$c: not all of it is back"; done
+  for c in $chain; do
+    sh "$T/../$c/tx.sh" restore "$why" || missing="${missing:+$missing
+}$c: not all of it is back"
+    touch "$T/../$c/told" # whoever reads of this one reads of all
+  done
   say_restored restored "$why"
+  if [ -n "$through" ]; then forget_unproved; else drop_watch; fi
   remove_guard
-  [ -z "$through" ] || [ -z "$rebooted" ] || systemctl --no-block reboot
+  [ -z "$through$atboot" ] || [ -z "$rebooted" ] || systemctl --no-block reboot
 }
 
 disarm() {
@@ -594,6 +689,7 @@ settle_disarmed() {
   rm -f "$T/reserve"
   load_status
   [ "$state" != proving ] || set_state done '' # it may be undone by now
+  [ -z "$through" ] || forget_unproved
   rm -f "$T/spare"
   remove_guard
 }
@@ -734,6 +830,10 @@ undo() {
   S=$T/status
   bring_back
   say_restored undone 'taken back on request'
+  if [ -n "$atboot" ]; then
+    boot_id >"$T/../../changed" # the step reboot proves this too
+    drop_watch
+  fi
   S=$T/undo
   set_state "$state" "$reason"
 }
@@ -811,6 +911,11 @@ poll() { # OFFSET TENTHS-OF-A-SECOND [holder]
   [ "$size" -le "$1" ] || tail -c "+$(($1 + 1))" "$T/log" | head -c 65536
 }
 
+# Whoever follows has read how it ended, with all of its log.
+tell() { # OFFSET
+  case $state in staged | running | proving) ;; *) [ "$size" -gt $(($1 + 65536)) ] || touch "$T/told" 2>/dev/null ;; esac
+}
+
 case ${1:-} in
   script)
     load
@@ -861,10 +966,18 @@ case ${1:-} in
     fi
     ;;
   status) poll 0 0 | sed '/^$/q' ;;
-  poll) poll "$2" "$3" "${4:-}" ;;
+  unproved)
+    exec >>"$T/log" 2>&1 </dev/null
+    take_back_unproved "$2"
+    ;;
+  poll)
+    poll "$2" "$3" "${4:-}"
+    tell "$2"
+    ;;
   undo-poll)
     S=$T/undo state=staged
     poll "$2" "$3"
+    tell "$2"
     ;;
-  *) die "usage: tx.sh run|restore|undo|guard|disarm|told|stop|status|poll" ;;
+  *) die "usage: tx.sh run|restore|undo|guard|unproved|disarm|told|stop|status|poll" ;;
 esac

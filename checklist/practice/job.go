@@ -215,14 +215,16 @@ func (m *machine) unreached(r *record) string {
 // takeBack restores a transaction and those that its reboot was to prove.
 func (m *machine) takeBack(r *record, why string) {
 	m.restore(r, remote.TxRestored, why)
-	for _, id := range r.tx.Guard.Chain {
-		if c := m.record(id); c != nil {
+	if !r.tx.Guard.ThroughBoot {
+		return
+	}
+	for _, c := range slices.Backward(m.records) {
+		if c.tx.Guard != nil && c.status.State == remote.TxDone && c.boot == r.boot {
 			m.restore(c, remote.TxRestored, why)
+			c.told = true
 		}
 	}
-	if r.tx.Guard.ThroughBoot {
-		m.start()
-	}
+	m.start()
 }
 
 // settle takes back what nobody has proved in time.

@@ -27,6 +27,7 @@ type record struct {
 	news     chan struct{} // closed and made anew when something is added
 	stop     bool
 	told     bool
+	boot     string // that it began in
 }
 
 const who = "you, practising"
@@ -50,9 +51,9 @@ func (h *Host) Current(ctx context.Context) (remote.Status, bool, error) {
 	if r := h.m.current(); r != nil {
 		return r.status, true, nil
 	}
-	if n := len(h.m.records); n > 0 {
-		r := h.m.records[n-1]
-		if (r.status.State == remote.TxRestored || r.status.State == remote.TxBroken) && !r.told {
+	for i, r := range slices.Backward(h.m.records) {
+		back := r.status.State == remote.TxRestored || r.status.State == remote.TxBroken
+		if !r.told && (back || i == len(h.m.records)-1) {
 			r.told = true
 			return r.status, true, nil
 		}
@@ -67,7 +68,7 @@ func (h *Host) Last(ctx context.Context, step string) (remote.Status, bool, erro
 	}
 	defer h.leave()
 	for _, r := range slices.Backward(h.m.records) {
-		if r.tx.Step == step && r.status.State == remote.TxDone {
+		if r.tx.Step == step && r.status.State.Undoable() {
 			return r.status, true, nil
 		}
 	}
@@ -101,6 +102,7 @@ func (h *Host) Start(ctx context.Context, tx remote.Transaction) error {
 	now := m.w.clock.Now()
 	r := &record{
 		tx: tx, began: now, percent: -1, before: map[string]*file{}, values: map[string]string{}, left: map[string]string{}, news: make(chan struct{}),
+		boot:   m.boot,
 		status: remote.Status{ID: tx.ID, Step: tx.Step, State: remote.TxRunning, Who: who, Since: now.UTC(), BootID: m.boot},
 	}
 	if tx.Guard != nil {

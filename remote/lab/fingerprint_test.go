@@ -50,8 +50,10 @@ const leftScript = `
 find /etc /var/lib /home /root /usr/local -xdev \( -name '.aslwiz-*' -o -name '*.aslwiz' -o -path '/var/lib/aslwiz/tx/*.tmp' \) -print
 find /run/aslwiz -type f -print 2>/dev/null
 find /var/lib/aslwiz -perm /077 -printf 'mode %m %p\n' 2>/dev/null
-ls -d /etc/systemd/system/aslwiz-guard.service /etc/systemd/system/*.wants/aslwiz-guard.service 2>/dev/null
-systemctl list-units --all --no-legend --plain 'aslwiz-job*' 'aslwiz-guard*' 'jammer*' | awk '{ print "unit", $1 }'
+for u in guard unproved; do
+  ls -d /etc/systemd/system/aslwiz-$u.service /etc/systemd/system/*.wants/aslwiz-$u.service 2>/dev/null
+done
+systemctl list-units --all --no-legend --plain 'aslwiz-job*' 'aslwiz-guard*' 'aslwiz-unproved*' 'jammer*' | awk '{ print "unit", $1 }'
 for p in /proc/[0-9]*; do
   tr '\0' ' ' <$p/cmdline 2>/dev/null | grep -a -e 'tx\.sh' -e 'aslwiz [0-9a-f]' | grep -av 'grep ' | cut -c 1-80 | sed "s|^|process ${p#/proc/} |"
 done
