@@ -295,6 +295,9 @@ func (r *run) readBack(ctx context.Context, i int, st *remote.Status) (bool, err
 		return false, nil
 	}
 	r.end(step.ID, StepChanged, "", nil, st)
+	if step.AtBoot && shown[i].Guarded {
+		r.send(Event{Kind: EventNote, Step: step.ID, Text: "it takes effect when the step reboot restarts the server, which proves it; any other restart takes it back"})
+	}
 	for _, j := range again[1:] {
 		if !r.asShown(shown[j], j) {
 			return false, nil
