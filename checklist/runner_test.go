@@ -25,6 +25,8 @@ type memory struct {
 	started []remote.Transaction
 	running remote.Transaction
 	surveys int
+	addr    netip.AddrPort  // where it was dialled
+	moved   netip.AddrPort  // where it is dialled once the current transaction has ended
 	asked   map[string]int  // how often, by path
 	unread  map[string]bool // files that cannot be read
 }
@@ -89,7 +91,13 @@ func (m *memory) Follow(_ context.Context, id string, _ int64, on func(remote.Pr
 	if m.current != nil && m.current.ID == id {
 		st := *m.current
 		m.current = nil
-		st.State = remote.TxDone
+		on(remote.Progress{Lines: []string{"+ what it did"}, Percent: -1})
+		if !st.State.Ended() {
+			st.State = remote.TxDone
+		}
+		if m.moved.IsValid() {
+			m.addr = m.moved
+		}
 		return st, nil
 	}
 	tx := m.running
@@ -117,7 +125,12 @@ func (m *memory) Reach(context.Context, []netip.AddrPort, time.Duration) []remot
 
 func (m *memory) ClientAddr() netip.AddrPort { return netip.AddrPort{} }
 
-func (m *memory) ServerAddr() netip.AddrPort { return netip.MustParseAddrPort("192.0.2.1:22") }
+func (m *memory) ServerAddr() netip.AddrPort {
+	if m.addr.IsValid() {
+		return m.addr
+	}
+	return netip.MustParseAddrPort("192.0.2.1:22")
+}
 
 func newMemory(files map[string]string) *memory {
 	m := &memory{files: map[string]string{"/etc/os-release": "ID=debian\nVERSION_ID=\"12\"\n"}}
@@ -330,6 +343,42 @@ func TestPickUp(t *testing.T) {
 	})
 	if !told {
 		t.Errorf("nobody was told who runs what since when: %+v", events)
+	}
+}
+
+// What ended while nobody was there is told, with its log.
+func TestPickUpShowsWhatNobodySaw(t *testing.T) {
+	m := newMemory(nil)
+	m.current = &remote.Status{ID: "1-packages", Step: "packages", State: remote.TxFailed, Who: "anna@laptop", Since: time.Unix(0, 0), Reason: "the script ended with status 100"}
+	_, events, err := apply(t, m, ApplyOptions{Steps: []Step{fileStep("a", "/a", "1\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said string
+	for _, e := range events {
+		said += strings.Join(e.Lines, "\n") + e.Text + "\n"
+	}
+	for _, want := range []string{"+ what it did", "packages", "anna@laptop", "ended in the meantime: the script ended with status 100"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("nobody is told %q:\n%s", want, said)
+		}
+	}
+}
+
+// An address that another aslwiz was moving is the server's from then on.
+func TestPickUpFollowsAMove(t *testing.T) {
+	m := newMemory(nil)
+	m.addr, m.moved = netip.MustParseAddrPort("198.51.100.11:22"), netip.MustParseAddrPort("198.51.100.14:22")
+	m.current = &remote.Status{ID: "1-reboot", Step: "reboot", State: remote.TxProving, Since: time.Unix(0, 0)}
+	answers := Answers{Host: "198.51.100.11"}
+	var moved []string
+	_, err := Apply(t.Context(), m, answers, ApplyOptions{Unproven: true, Steps: []Step{fileStep("a", "/a", "1\n")}, Emit: func(e Event) {
+		if e.Kind == EventMoved {
+			moved = append(moved, e.Text)
+		}
+	}})
+	if err != nil || !slices.Equal(moved, []string{"198.51.100.14"}) {
+		t.Errorf("%q, %v", moved, err)
 	}
 }
 

@@ -294,6 +294,41 @@ func TestRestoredIsToldOnce(t *testing.T) {
 	}
 }
 
+// However a run ended that nobody saw, whoever comes next is told, once.
+func TestEndedIsToldOnce(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	tx := m.example()
+	tx.Script += "exit 5\n"
+	m.stage(tx)
+	m.run("run")
+	s := m.on(0)
+	if st, ok, err := s.Current(limited(t)); err != nil || !ok || st.State != TxFailed {
+		t.Errorf("first: %+v, %v, %v", st, ok, err)
+	}
+	if st, ok, err := s.Current(limited(t)); err != nil || ok {
+		t.Errorf("told twice: %+v, %v", st, err)
+	}
+	// What it left can be undone.
+	if st, ok, err := s.Last(limited(t), tx.Step); err != nil || !ok || st.ID != m.id {
+		t.Errorf("%+v, %v, %v", st, ok, err)
+	}
+	m.run("undo")
+	m.want(TxUndone)
+	m.wantContents(exampleOld)
+
+	m = newMachine(t)
+	m.stage(m.example())
+	m.run("run")
+	s = m.on(0)
+	if st, err := s.Follow(limited(t), m.id, 0, nil); err != nil || st.State != TxDone {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if st, ok, err := s.Current(limited(t)); err != nil || ok {
+		t.Errorf("told although it was followed: %+v, %v", st, err)
+	}
+}
+
 func TestListGoesByTheOrderOnTheServer(t *testing.T) {
 	t.Parallel()
 	list := parseList([]byte("==> 2030-clock-ahead/meta <==\nseq=1\n\n==> 2026-then/meta <==\nseq=2\n\n==> 2025-old/meta <==\nid=x\n"))
