@@ -47,7 +47,7 @@ func (s *Server) Follow(ctx context.Context, id string, offset int64, on func(Pr
 type follower struct {
 	s      *Server
 	id     string
-	verb   string
+	undo   string // what its words to tx.sh begin with: "undo-" when it follows an undo
 	offset int64
 	on     func(Progress)
 	log    *logReader
@@ -67,7 +67,7 @@ func (s *Server) newFollower(id string, offset int64, on func(Progress)) *follow
 	}
 	now := time.Now()
 	return &follower{
-		s: s, id: id, verb: "poll", offset: offset, on: on, log: newLogReader(&s.masks),
+		s: s, id: id, offset: offset, on: on, log: newLogReader(&s.masks),
 		contact: now, news: now, said: now, began: now,
 	}
 }
@@ -111,8 +111,8 @@ func (f *follower) provable() bool { return !f.last.through || f.last.armed != f
 
 // poll asks for the log from the offset on, and what became of the transaction.
 func (f *follower) poll(ctx context.Context) ([]byte, error) {
-	args := []string{f.verb, strconv.FormatInt(f.offset, 10), strconv.Itoa(pollTenths)}
-	if f.verb == "poll" && time.Since(f.news) > silentAfter {
+	args := []string{f.undo + "poll", strconv.FormatInt(f.offset, 10), strconv.Itoa(pollTenths)}
+	if f.undo == "" && time.Since(f.news) > silentAfter {
 		args = append(args, "holder")
 	}
 	r, err := f.s.do(ctx, txCall(f.id, 30*time.Second, pollMax+(64<<10), args...))

@@ -205,7 +205,7 @@ func (f *follower) disarm(ctx context.Context, way *ssh.Client) (bool, error) {
 		return false, err
 	}
 	defer shell.Close()
-	r, err := shell.do(ctx, txCall(f.id, time.Minute, 4<<10, "disarm"))
+	r, err := shell.do(ctx, txCall(f.id, time.Minute, 4<<10, f.undo+"disarm"))
 	if err != nil {
 		return false, err
 	}
@@ -224,22 +224,47 @@ func (f *follower) hurry(ctx context.Context) {
 	f.s.mu.Unlock()
 	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	_, _ = shell.do(limited, txCall(f.id, 10*time.Second, 4<<10, "hurry", CleanLine(f.unproved)))
+	_, _ = shell.do(limited, txCall(f.id, 10*time.Second, 4<<10, f.undo+"hurry", CleanLine(f.unproved)))
 }
 
 func (f *follower) readBaseline(ctx context.Context) ([]string, error) {
-	r, err := f.s.do(ctx, request{script: fmt.Sprintf("cat %s/%s/baseline", TxRoot, f.id), limit: 10 * time.Second, max: 16 << 10})
-	if err != nil {
+	name := "baseline"
+	if f.undo != "" {
+		name = "undo.baseline"
+	}
+	names, err := f.s.readBaseline(ctx, f.id, name)
+	if err == nil && len(names) == 0 {
+		names = []string{dialled} // what is demanded at the very least
+	}
+	return names, err
+}
+
+// readBaseline reads a list of ways in; there is none of a step without a guard.
+func (s *Server) readBaseline(ctx context.Context, id, name string) ([]string, error) {
+	r, err := s.do(ctx, request{script: fmt.Sprintf("cat %s/%s/%s", TxRoot, id, name), limit: 10 * time.Second, max: 16 << 10})
+	if err != nil || r.code != 0 {
 		return nil, err
 	}
 	names := strings.Fields(string(r.out))
 	// A server has few ways in. A list of many is no list of its own: connecting
 	// everywhere would be a scan of networks on its word.
-	names = names[:min(len(names), baselineMax)]
-	if r.code != 0 || len(names) == 0 {
-		return []string{dialled}, nil // what is demanded at the very least
+	return names[:min(len(names), baselineMax)], nil
+}
+
+// undoBaseline is what must be reached after an undo: of the ways in that the step
+// was proved by, those that are reached now. It is empty without a guard.
+func (s *Server) undoBaseline(ctx context.Context, id string) ([]string, error) {
+	names, err := s.readBaseline(ctx, id, "baseline")
+	if err != nil || len(names) == 0 {
+		return nil, err
 	}
-	return names, nil
+	var g Guard
+	for _, n := range names {
+		if a, err := netip.ParseAddrPort(n); err == nil {
+			g.Paths = append(g.Paths, a)
+		}
+	}
+	return s.baseline(ctx, &g)
 }
 
 // describe names the addresses for a person.

@@ -5,6 +5,7 @@ package remote
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -263,10 +264,62 @@ func TestGuardThatWasDisarmedComesTooLate(t *testing.T) {
 	if err := m.command("disarm").Run(); err != nil {
 		t.Errorf("asked again, because the answer was lost: %v", err)
 	}
-	m.run("undo")
+	m.undo()
+	m.run("undo-disarm")
+	eventually(t, func() bool { return strings.Contains(m.tx("undo"), "state=undone") })
 	m.want(TxUndone)
 	m.run("guard", "wait")
 	m.want(TxUndone)
+}
+
+// undo begins one, and waits until the way in is to be proved.
+func (m *machine) undo() *exec.Cmd {
+	m.t.Helper()
+	cmd := m.command("undo")
+	if err := cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = cmd.Wait() })
+	eventually(m.t, func() bool { return strings.Contains(m.tx("undo"), "state=proving") })
+	return cmd
+}
+
+// An undo that shuts the way in is taken back as the step itself would be.
+func TestGuardedUndo(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]struct {
+		do   func(*machine)
+		why  string
+		want TxState
+	}{
+		"proved":       {func(m *machine) { m.run("undo-disarm") }, "taken back on request", TxUndone},
+		"not in time":  {func(m *machine) { m.uptime(1061) }, "the way in was not proved within 60 s; what the step had left is back", TxRestored},
+		"not reached":  {func(m *machine) { m.run("undo-hurry", "i/o timeout") }, "i/o timeout; what the step had left is back", TxRestored},
+		"aslwiz is up": {func(m *machine) { m.uptime(1059); m.run("undo-disarm") }, "taken back on request", TxUndone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := guarded(t, nil)
+			m.run("disarm")
+			cmd := m.undo()
+			m.wantContents(exampleOld)
+			if st := parseReport([]byte(m.run("undo-poll", "0", "0"))); st.State != TxProving || st.guard != 60 {
+				t.Errorf("%+v", st)
+			}
+			end.do(m)
+			_ = cmd.Wait()
+			if st := parseReport([]byte(m.run("undo-poll", "0", "0"))); st.State != end.want || st.Reason != end.why {
+				t.Errorf("%+v", st)
+			}
+			if end.want == TxUndone {
+				m.want(TxUndone)
+				m.wantContents(exampleOld)
+				return
+			}
+			m.want(TxDone) // and can be undone again
+			m.wantContents(exampleNew)
+		})
+	}
 }
 
 func TestGuardThatCannotBeArmed(t *testing.T) {

@@ -145,10 +145,16 @@ func (s *Server) callError(id string, r reply) error {
 
 // Undo brings back what a transaction's files and settings were before it. What
 // somebody changed since is never overwritten: the state is then TxRefused, with
-// the differences as details.
+// the differences as details. After an undo of a guarded transaction the way in has
+// to be proved as after the step itself; else the server puts back what the step had
+// left, and the state is TxRestored.
 func (s *Server) Undo(ctx context.Context, id string) (Status, error) {
 	if !txID.MatchString(id) {
 		return Status{}, fmt.Errorf("%s: %q: %w", s.name, id, ErrNoTransaction)
+	}
+	baseline, err := s.undoBaseline(ctx, id)
+	if err != nil {
+		return Status{}, err
 	}
 	script := fmt.Sprintf(`d=%s/%s
 [ -e "$d/tx.sh" ] || exit 66
@@ -159,11 +165,12 @@ while case $(systemctl is-active aslwiz-job.service) in active | *ating) ;; *) f
   sleep 0.2 # one that has just ended has to be cleared away
 done
 rm -f "$d/undo" "$d/told"
+cat >"$d/undo.baseline" || exit 1
 systemd-run --unit=aslwiz-job --collect --quiet --description='aslwiz: undo' --setenv=HOME=/root /bin/sh "$d/tx.sh" undo && exit 0
 systemctl -q is-active aslwiz-job.service && { echo busy; exit 0; }
 exit 1
 `, TxRoot, id)
-	r, err := s.do(ctx, request{script: script, limit: time.Minute, max: 4 << 10})
+	r, err := s.do(ctx, request{script: script, data: []byte(strings.Join(baseline, "\n") + "\n"), limit: time.Minute, max: 4 << 10})
 	if err != nil {
 		return Status{}, fmt.Errorf("undoing %s: %w", id, err)
 	}
@@ -175,7 +182,7 @@ exit 1
 		return Status{}, err
 	}
 	f := s.newFollower(id, noLog, nil)
-	f.verb = "undo-poll"
+	f.undo = "undo-"
 	return f.run(ctx)
 }
 

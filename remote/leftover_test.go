@@ -225,7 +225,7 @@ func TestUndoShowsNoEndlessDiff(t *testing.T) {
 	if n := len(m.tx("undo")); n > 16<<10 {
 		t.Errorf("%d bytes of status", n)
 	}
-	st, err := (&follower{s: m.on(0), id: m.id, verb: "undo-poll", offset: noLog, on: func(Progress) {}, log: newLogReader(&masks{})}).run(limited(t))
+	st, err := (&follower{s: m.on(0), id: m.id, undo: "undo-", offset: noLog, on: func(Progress) {}, log: newLogReader(&masks{})}).run(limited(t))
 	if err != nil || st.State != TxRefused {
 		t.Errorf("%+v, %v", st.State, err)
 	}

@@ -5,6 +5,7 @@
 #   meta manifest script stager after/N set/N.read set/N.write new/N   staged
 #   before/N index reserve spare                                what was there
 #   status undo log left decision why hurry stop chain aside/N told   while and after it ran
+#   undo undo.baseline undo.proved undo.hurry redo/N            while it is undone
 #
 # unproved, beside all folders: id, boot, and atboot or live, of guarded steps in their
 # order, until a restart has proved them.
@@ -798,7 +799,8 @@ say_restored() { # STATE REASON
   rm -f "$T/spare"
 }
 
-# Takes the step back on the admin's word, unless somebody changed what it left.
+# Takes the step back on the admin's word, unless somebody changed what it left. Of a
+# guarded step, what it had left comes back unless the way in is proved.
 undo() {
   exec >>"$T/log" 2>&1 </dev/null
   was=$state
@@ -827,6 +829,10 @@ undo() {
     set_state refused 'somebody changed what this step left; nothing was undone'
     exit 0
   fi
+  if [ -n "$guard" ] && ! keep_redo; then
+    set_state refused 'what is there now could not be saved; nothing was undone'
+    exit 0
+  fi
   S=$T/status
   bring_back
   say_restored undone 'taken back on request'
@@ -835,7 +841,62 @@ undo() {
     drop_watch
   fi
   S=$T/undo
+  [ -z "$guard" ] || [ "$state" != undone ] || prove_undo
   set_state "$state" "$reason"
+  [ "$state" != undone ] || rm -rf "$T/redo"
+}
+
+keep_redo() {
+  rm -rf "$T/redo" "$T/undo.proved" "$T/undo.hurry"
+  mkdir -p "$T/redo" || return 1
+  while IFS=$tab read -r kind n _ _ _ _ real _ <&9; do
+    if [ "$kind" = setting ]; then
+      [ ! -e "$T/set/$n.write" ] || timeout 30 sh "$T/set/$n.read" </dev/null >"$T/redo/$n" 2>/dev/null || return 1
+    elif [ -e "$real" ]; then
+      cp -p -- "$real" "$T/redo/$n" || return 1
+    fi
+  done 9<"$T/index"
+}
+
+prove_undo() { # sets state and reason
+  ended=$(uptime_s)
+  set_state proving ''
+  why=
+  until [ -e "$T/undo.proved" ]; do
+    if [ -e "$T/undo.hurry" ]; then
+      why=unproved
+      read -r why <"$T/undo.hurry"
+    elif [ "$(uptime_s)" -ge $((ended + guard)) ]; then
+      why="the way in was not proved within $guard s"
+    else
+      sleep 1
+      continue
+    fi
+    redo
+    state=restored reason="$why; what the step had left is back"
+    return
+  done
+  state=undone reason='taken back on request'
+}
+
+redo() {
+  while IFS=$tab read -r kind n _ _ _ _ real name <&9; do
+    if [ "$kind" = setting ]; then
+      [ -e "$T/redo/$n" ] || continue
+      timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/redo/$n"
+    elif [ ! -e "$T/redo/$n" ]; then
+      rm -f -- "$real"
+    else
+      k=$(stat -c '%a %u:%g' -- "$T/redo/$n") && (umask 022 && mkdir -p -- "${real%/*}") &&
+        install_file "$T/redo/$n" "$real" "${k% *}" "${k#* }" "$n"
+    fi || add_detail "$name: not put back"
+  done 9<"$T/index"
+  for line in "$T"/after/*; do
+    [ ! -e "$line" ] || timeout 90 sh "$T/tx.sh" line "$line" </dev/null
+  done
+  S=$T/status
+  set_state "$was" ''
+  S=$T/undo
 }
 
 show_change() { # N PATH
@@ -855,13 +916,16 @@ show_change() { # N PATH
 # --- what the other end asks ---------------------------------------------
 
 resolve() { # a state that the machine's going down has overtaken
+  if [ "$S" != "$T/status" ]; then
+    case $state in running | proving) alive || { state=lost reason='the undo was cut off'; } ;; esac
+    return 0
+  fi
   if [ "$state" = proving ] && ! armed; then
     load_status # it may have ended this moment
     [ "$state" != proving ] || { state=lost reason='its guard is gone: somebody removed the unit'; }
   fi
   [ "$state" != proving ] || [ -z "$ended" ] || [ -z "$guard" ] || [ "$(uptime_s)" -lt $((ended + guard + 5)) ] || settle
   [ "$state" = running ] || return 0
-  [ "$S" = "$T/status" ] || { alive || { state=lost reason='the undo was cut off'; }; return; }
   if [ -n "$reboots" ] && [ -n "$ended" ]; then
     [ "$boot" != "$(boot_id)" ] || return 0
     boot=$(boot_id)
@@ -974,6 +1038,8 @@ case ${1:-} in
     poll "$2" "$3" "${4:-}"
     tell "$2"
     ;;
+  undo-disarm) touch "$T/undo.proved" ;;
+  undo-hurry) printf '%s\n' "$2" >"$T/undo.hurry" ;;
   undo-poll)
     S=$T/undo state=staged
     poll "$2" "$3"

@@ -150,7 +150,9 @@ func TestUnprovedLeavesWhatWasProved(t *testing.T) {
 func TestUnprovedStaysOnlyAsLongAsNeeded(t *testing.T) {
 	t.Parallel()
 	m := atBoot(t)
-	m.run("undo")
+	cmd := m.undo()
+	m.run("undo-disarm")
+	_ = cmd.Wait()
 	m.want(TxUndone)
 	m.wantWatch(false)
 	if got := m.read("/var/lib/aslwiz/changed"); got != "boot-1\n" {
