@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func wantFail2ban(in In) ([]Resource, error) {
 		return nil, fmt.Errorf("%s: the unit of fail2ban is not known there", in.Facts.Release.Name)
 	}
 	return []Resource{
-		jail{fresh: fresh, ignore: ignore, unit: unit},
+		jail{fresh: fresh, ignore: ignore, unit: unit, client: in.Facts.Client},
 		Service{Unit: unit, Step: "packages", Restart: true},
 	}, nil
 }
@@ -85,6 +86,7 @@ type jail struct {
 	fresh  string // the file where there is none
 	ignore []string
 	unit   string
+	client netip.Addr // the admin's
 }
 
 func (j jail) Name() string { return jailFile }
@@ -96,9 +98,12 @@ func (j jail) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
+	after := []string{"systemctl --no-block try-restart " + quote(j.unit)}
+	if j.client.IsValid() { // fail2ban keeps its bans over a restart: the admin's own would outlive the jail
+		after = append([]string{"fail2ban-client unban " + j.client.String() + " >/dev/null 2>&1 || :"}, after...)
+	}
 	want := File{
-		Path: jailFile, Content: j.apply(string(st.Content)),
-		After: []string{"systemctl --no-block try-restart " + quote(j.unit)},
+		Path: jailFile, Content: j.apply(string(st.Content)), After: after,
 		Note:  "in jail.local, where the page edits jail.conf: an update replaces jail.conf, and Debian 13 overrides its banaction",
 	}
 	if !st.Exists {

@@ -316,6 +316,10 @@ func undo(t *testing.T) {
 	if red := w.red(allButTime()...); !slices.Equal(sorted(red), []string{"screen"}) {
 		t.Errorf("red after undo of screen: %v", red)
 	}
+	w.must(0, "undo", "firewall") // guarded, as the step is
+	if red := w.red(allButTime()...); !slices.Contains(sorted(red), "firewall") {
+		t.Errorf("red after undo of firewall: %v", red)
+	}
 	w.must(0, "undo", "hostname")
 	if got := sh(t, "hostname; cat /etc/hostname"); got != "debian\ndebian" {
 		t.Errorf("host name after undo: %q", got)

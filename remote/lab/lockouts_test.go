@@ -39,6 +39,11 @@ func TestFaultsLockouts(t *testing.T) {
 		{name: "its DNS dead", also: deadDNS},
 		{name: "its DNS dead, power cut", also: deadDNS, meanwhile: (*faults).powerCut},
 	}
+	t.Run("own address banned", func(t *testing.T) {
+		sub := *f
+		sub.wizard, sub.step = f.in(t), "fail2ban"
+		sub.banOwnAddress()
+	})
 	if os.Getenv("ASLWIZ_FAULTS") != "all" {
 		f.rnd.Shuffle(len(lockouts), func(i, j int) { lockouts[i], lockouts[j] = lockouts[j], lockouts[i] })
 		lockouts = lockouts[:2]
@@ -108,6 +113,44 @@ func (f *faults) shutOutTwin(l twinShut) {
 	if !strings.Contains(log.String()+out, "restored") {
 		t.Errorf("nobody tells that the step was restored:\n%s", out)
 	}
+	if l := left(t, Twin); l != "" {
+		t.Errorf("left behind:\n%s", l)
+	}
+}
+
+// banOwnAddress bans the admin's address as soon as the fail2ban step has run, and
+// nobody lifts that: the ban is gone within the guard's time, with what the step did.
+func (f *faults) banOwnAddress() {
+	const guardTime = 30 * time.Second
+	t := f.t
+	must(t, Restore(t.Context(), Twin, "ready"))
+	f.again()
+	text, err := os.ReadFile(f.answers)
+	must(t, err)
+	wider := f.in(t)
+	wider.answers = filepath.Join(t.TempDir(), "stats.yaml")
+	must(t, os.WriteFile(wider.answers, append(text, "fail2ban: {ignore: [203.0.113.77]}\n"...), 0o600))
+	f.inside(`rm -rf /var/lib/aslwiz/tx/*
+systemd-run -q --collect --unit=jammer sh -c '
+status="/var/lib/aslwiz/tx/*-fail2ban/status" wait="-t raw -p tcp --dport 22 --syn -j DROP"
+until grep -qs -e ^state=running -e ^state=proving $status; do sleep 0.1; done
+iptables -I PREROUTING $wait
+until grep -qs ^state=proving $status; do sleep 0.1; done
+fail2ban-client set sshd banip 198.51.100.9
+iptables -D PREROUTING $wait'`)
+	code, out, errs := wider.run("apply", "--yes", "--plain", "--guard", guardTime.String(), "--only", "fail2ban")
+	begun := time.Now()
+	if !strings.Contains(out+errs, "restored") || code != 3 {
+		t.Errorf("exit %d, want 3 and the word restored:\n%s\n%s", code, out, errs)
+	}
+	until(t, guardTime, "a login from the admin's computer", func() bool { return f.login(Twin.IPv4()) && f.login(Twin.IPv6()) })
+	t.Logf("reachable %s after aslwiz said so", time.Since(begun).Round(time.Second))
+	jail, err := SSH(t.Context(), Twin, "cat /etc/fail2ban/jail.local; fail2ban-client banned")
+	must(t, err)
+	if strings.Contains(jail, "203.0.113.77") || strings.Contains(jail, "'198.51.100.9'") {
+		t.Errorf("not as it was:\n%s", jail)
+	}
+	wider.must(0, "apply", "--yes", "--plain", "--only", "fail2ban")
 	if l := left(t, Twin); l != "" {
 		t.Errorf("left behind:\n%s", l)
 	}
