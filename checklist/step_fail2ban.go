@@ -104,7 +104,7 @@ func (j jail) Compare(answers []remote.Answer) (Change, error) {
 	}
 	want := File{
 		Path: jailFile, Content: j.apply(string(st.Content)), After: after,
-		Note:  "in jail.local, where the page edits jail.conf: an update replaces jail.conf, and Debian 13 overrides its banaction",
+		Note: "in jail.local, where the page edits jail.conf: an update replaces jail.conf, and Debian 13 overrides its banaction",
 	}
 	if !st.Exists {
 		want.Content = j.apply(j.fresh)
