@@ -239,6 +239,8 @@ func wizardOnTheServer(t *testing.T) string {
 	p.Until("as the page wants it")
 	w.handOff(p, "Ready for production")
 	w.secret(p)
+	nothingSecret(t, "the screen", []byte(p.Output()))
+	scanFolder(t, w.home)
 	files, err := filepath.Glob(filepath.Join(w.home, "config", "aslwiz", "*.yaml"))
 	must(t, err)
 	if len(files) != 1 {
