@@ -274,7 +274,7 @@ func planFresh(t *testing.T, w *wizard) {
 	}
 }
 
-func applyUntilFirewall(t *testing.T, w *wizard) {
+func applyUntilFirewall(_ *testing.T, w *wizard) {
 	args := []string{"apply", "--yes", "--plain"}
 	for _, step := range []string{"preflight", "python", "users", "packages", "hostname", "screen", "bash-completion", "editor", "firewall"} {
 		args = append(args, "--only", step)
