@@ -157,7 +157,7 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 			shown[st.ID] = p.s.plan[st.ID]
 		}
 	}
-	r := newRun(steps, shown, all)
+	r := newRun(p.s, steps, shown, all)
 	defer r.leave()
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 
 // run is one Apply, from the admin's word to its end.
 type run struct {
+	s     *session // of the server it works on, whichever is on the screen
 	steps []checklist.Step
 	shown map[string]checklist.StepPlan // what the admin saw and approved; never changed
 	all   bool                          // approved as a whole
@@ -36,9 +37,9 @@ type run struct {
 	finished []checklist.StepResult
 }
 
-func newRun(steps []checklist.Step, shown map[string]checklist.StepPlan, all bool) *run {
+func newRun(s *session, steps []checklist.Step, shown map[string]checklist.StepPlan, all bool) *run {
 	ctx, leave := context.WithCancel(context.Background())
-	return &run{steps: steps, shown: shown, all: all, ctx: ctx, leave: leave, stop: make(chan struct{}), log: newLogPane(), percent: -1}
+	return &run{s: s, steps: steps, shown: shown, all: all, ctx: ctx, leave: leave, stop: make(chan struct{}), log: newLogPane(), percent: -1}
 }
 
 // approved says whether the admin has already agreed to the plan: it is the one

@@ -92,7 +92,7 @@ func (h *handoffScreen) pressed(m tea.KeyMsg) tea.Cmd {
 		}
 		h.w.s.told = told
 		h.refresh()
-		return h.w.saveState(func(k *known) { k.Told = told })
+		return h.w.saveState(h.w.s, func(k *known) { k.Told = told })
 	}
 	h.doc.update(m)
 	return nil
@@ -144,7 +144,7 @@ func (e *engine) report(ctx context.Context, s *session) tea.Cmd {
 		in.Far = e.peers.look(ctx, e.cfg, e.ask, in, checklist.Items())
 		msg.report, msg.err = checklist.MakeReport(ctx, h, in, func(ev checklist.Event) {
 			write(ev)
-			e.send(eventsMsg{ev})
+			e.send(foundMsg{s, eventsMsg{ev}})
 		})
 		return msg
 	}

@@ -61,7 +61,7 @@ func (s *stepScreen) keys() []key.Binding {
 	ok, _ := s.runnable()
 	if s.hasLog() {
 		out = append(out, as(keys.Log, "watch it run"))
-		if s.w.run.ended && !s.w.run.leaving {
+		if r := s.run(); r.ended && !r.leaving {
 			out[0] = as(keys.Log, "its log")
 		}
 	}
@@ -93,15 +93,25 @@ func (s *stepScreen) keys() []key.Binding {
 
 func (s *stepScreen) hasFields() bool { return len(fieldsOf(s.id, s.w.s.answers)) > 0 }
 
-// isRunning says whether the step runs on the server now.
-func (s *stepScreen) isRunning() bool {
-	return s.w.run != nil && (!s.w.run.ended || s.w.run.leaving) && s.w.run.step == s.id && s.status() == checklist.StepRunning
+// run is the last run, where it has anything to show of this step on this server.
+func (s *stepScreen) run() *run {
+	r := s.w.run
+	if r == nil || r.s != s.w.s {
+		return nil
+	}
+	if r.step == s.id || slices.ContainsFunc(r.finished, func(f checklist.StepResult) bool { return f.Step == s.id }) {
+		return r
+	}
+	return nil
 }
 
-// hasLog says whether the last run has anything to show of this step.
-func (s *stepScreen) hasLog() bool {
-	return s.w.run != nil && (s.w.run.step == s.id || slices.ContainsFunc(s.w.run.finished, func(r checklist.StepResult) bool { return r.Step == s.id }))
+// isRunning says whether the step runs on the server now.
+func (s *stepScreen) isRunning() bool {
+	r := s.run()
+	return r != nil && (!r.ended || r.leaving) && r.step == s.id && s.status() == checklist.StepRunning
 }
+
+func (s *stepScreen) hasLog() bool { return s.run() != nil }
 
 // mustAnswer says whether the step cannot be judged for want of an answer.
 func (s *stepScreen) mustAnswer() bool {
@@ -279,7 +289,7 @@ func (w *wizard) undoDialog(id string) *dialog {
 }
 
 func (w *wizard) undone(msg undoneMsg) tea.Cmd {
-	if errors.Is(msg.err, context.Canceled) {
+	if msg.session != w.s || errors.Is(msg.err, context.Canceled) {
 		return nil
 	}
 	w.busy = ""

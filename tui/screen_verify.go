@@ -64,7 +64,7 @@ func (v *verifyScreen) keys() []key.Binding {
 
 func (v *verifyScreen) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case eventsMsg:
+	case foundMsg:
 		v.refresh()
 	case verifiedMsg:
 		return v.done(msg)

@@ -237,7 +237,7 @@ func TestAQuestionThatDoesNotFitScrolls(t *testing.T) {
 	for i := range 40 {
 		p.Changes = append(p.Changes, checklist.Change{Resource: fmt.Sprintf("file %d", i), Now: "absent", Want: "there"})
 	}
-	b.w.run = newRun(page.steps()[1:2], nil, false)
+	b.w.run = newRun(b.w.s, page.steps()[1:2], nil, false)
 	b.do(approveMsg{b.w.run, p, make(chan approval, 1)})
 	golden(t, "ask-surprise-60x20", b.w.View())
 	b.contains("yes, go on", "stop here")
