@@ -184,23 +184,6 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 	return p.look()
 }
 
-// psk asks for the key of a tunnel.
-func (p *plain) psk(ctx context.Context, tunnel string) (remote.Secret, error) {
-	for _, l := range pskWords(tunnel) {
-		p.tell("", l)
-	}
-	for {
-		line, err := p.hidden(ctx, "Key of the tunnel "+clean(tunnel)+", or nothing: ")
-		if err != nil || line == "" {
-			return remote.Secret{}, err
-		}
-		if _, err = checklist.PSKWord(line); err == nil {
-			return remote.NewSecret(line), nil
-		}
-		p.tell("", "Not usable: "+clean(err.Error()))
-	}
-}
-
 // peer logs in to the other end of a tunnel.
 func (p *plain) peer(ctx context.Context, other checklist.Peer) (checklist.Host, error) {
 	p.tell("", "Connecting to the other end of the tunnel "+clean(other.Name)+".")

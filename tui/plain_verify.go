@@ -69,8 +69,11 @@ func (p *plain) measure(items []checklist.Item, try bool) error {
 			return err
 		}
 	}
-	in.Far = p.peers.look(p.ctx, p.cfg, p.question, in, items)
-	_, err := checklist.Verify(p.ctx, p.s.host, in, items, func(ev checklist.Event) { write(ev); p.s.happened(ev); printer.print(ev) })
+	var err error
+	if in.Far, err = p.far(in, items); err != nil {
+		return err
+	}
+	_, err = checklist.Verify(p.ctx, p.s.host, in, items, func(ev checklist.Event) { write(ev); p.s.happened(ev); printer.print(ev) })
 	if err != nil {
 		return err
 	}
@@ -140,7 +143,10 @@ func (p *plain) finding(f checklist.Finding) {
 func (p *plain) report() error {
 	p.say("Measuring every item once more for the report.")
 	in := p.s.in()
-	in.Far = p.peers.look(p.ctx, p.cfg, p.question, in, checklist.Items())
+	var err error
+	if in.Far, err = p.far(in, checklist.Items()); err != nil {
+		return err
+	}
 	r, err := checklist.MakeReport(p.ctx, p.s.host, in, func(ev checklist.Event) { p.s.happened(ev) })
 	if err != nil {
 		return err
