@@ -65,6 +65,11 @@ func (v *verifyScreen) keys() []key.Binding {
 func (v *verifyScreen) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case foundMsg:
+		for _, e := range msg.events {
+			if e.Finding != nil {
+				delete(v.measuring, e.Finding.Item)
+			}
+		}
 		v.refresh()
 	case verifiedMsg:
 		return v.done(msg)

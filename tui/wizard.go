@@ -268,6 +268,10 @@ func (w *wizard) giveUp() {
 		w.stop()
 		w.busy, w.after = "", nil
 	}
+	if i := w.verifying(); i >= 0 {
+		v, _ := w.stack[i].(*verifyScreen)
+		clear(v.measuring)
+	}
 }
 
 // refresh has the screen on top drawn anew, because what it shows has changed.
