@@ -150,18 +150,16 @@ func (w *wizard) runStep(id string) tea.Cmd {
 	return w.begin([]checklist.Step{stepOf(id)}, false)
 }
 
-// runAll asks what is still open and then carries out what is left from step id
-// on, without a further word but for a surprise.
-func (w *wizard) runAll(id string) tea.Cmd {
+// runAll asks what is still open and then carries out what is left, from the first
+// step on whichever is on the screen, without a further word but for a surprise.
+func (w *wizard) runAll() tea.Cmd {
 	var steps []checklist.Step
-	from := id == ""
 	for _, st := range page.steps() {
-		from = from || st.ID == id
-		if !from || w.s.done(st.ID) {
+		if w.s.done(st.ID) {
 			continue
 		}
 		if w.s.needsAnswers(st.ID) {
-			ask := newAnswersScreen(w, st.ID, w.popThen(func() tea.Cmd { return w.runAll(id) }))
+			ask := newAnswersScreen(w, st.ID, w.popThen(w.runAll))
 			ask.more = w.s.asking(st.ID)
 			w.push(ask)
 			return nil
@@ -169,7 +167,7 @@ func (w *wizard) runAll(id string) tea.Cmd {
 		steps = append(steps, st)
 	}
 	if len(steps) == 0 {
-		return w.goToNext(id)
+		return w.goToVerify()
 	}
 	return w.begin(steps, true)
 }

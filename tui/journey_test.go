@@ -549,3 +549,21 @@ func TestLeavingTheScreenGivesUpTheWait(t *testing.T) {
 }
 
 var _ = checklist.Passed
+
+// TestAllThatIsLeftBeginsWithTheFirst: also where a later step is on the screen.
+// What was skipped stays so.
+func TestAllThatIsLeftBeginsWithTheFirst(t *testing.T) {
+	b := newBench(t, 100, 30)
+	b.host.values["name"] = "box"
+	b.w.s.answers.Hostname, b.w.s.answers.Domain = "stats", "example.net"
+	b.w.s.asked["hostname"], b.w.s.asked["firewall"] = true, true
+	b.connect()
+	b.do(b.w.goToStep("hostname"))
+	b.keys("s")
+	b.contains("Let in only what is wanted")
+	b.keys("a")
+	b.contains("packages changed", "firewall changed")
+	if got := b.host.values["name"]; got != "box" {
+		t.Errorf("what was skipped was run: the name is %q", got)
+	}
+}

@@ -141,7 +141,7 @@ func (s *stepScreen) update(msg tea.Msg) tea.Cmd {
 	case key.Matches(m, keys.Answers) && s.hasFields():
 		s.w.push(newAnswersScreen(s.w, s.id, s.w.popThen(nil)))
 	case key.Matches(m, keys.RunAll):
-		return s.w.runAll(s.id)
+		return s.w.runAll()
 	case key.Matches(m, keys.NextStep):
 		return s.w.goToStep(neighbour(s.id, 1))
 	case key.Matches(m, keys.PrevStep):
