@@ -151,11 +151,12 @@ func (p *plain) report() error {
 	if err != nil {
 		return err
 	}
+	text, _ := p.cfg.handed(r) // the message is at its end
 	file := p.store.reportFile(p.s.name)
-	if err := writeFile(file, []byte(r.Markdown())); err != nil {
+	if err := writeFile(file, []byte(text)); err != nil {
 		return err
 	}
-	p.say("%s", remote.CleanText(r.Markdown()))
+	p.say("%s", remote.CleanText(text))
 	p.say("Saved as %s. The message for the admin list is at its end; told ticks that it was sent.", file)
 	return nil
 }
