@@ -63,6 +63,12 @@ type (
 		status  remote.Status
 		err     error
 	}
+	dialledMsg struct {
+		session *session
+		peer    string
+		host    checklist.Host
+		err     error
+	}
 	foundMsg struct {
 		session *session
 		events  eventsMsg
@@ -161,7 +167,11 @@ func (e *engine) apply(r *run) tea.Cmd {
 			Unproven: r.unproven,
 			Stop:     r.stop,
 			Secret:   e.psk,
-			Dial:     e.peer,
+			Dial: func(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
+				h, err := e.peer(ctx, p)
+				e.send(dialledMsg{r.s, p.Name, h, err})
+				return h, err
+			},
 		})
 		p.close()
 		done()

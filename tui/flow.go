@@ -236,6 +236,11 @@ func (w *wizard) applied(msg appliedMsg) tea.Cmd {
 	switch {
 	case errors.Is(msg.err, checklist.ErrQuit):
 		w.notice = "stopped before the next step, on your word"
+		r.quit = true
+		if status, why := r.s.open(r.step); status != "" && r.has(r.step) {
+			r.finished = append(r.finished, checklist.StepResult{Step: r.step, Status: status, Reason: why})
+			w.notice = "stopped before the other end, on your word"
+		}
 	case msg.err != nil && !errors.Is(msg.err, context.Canceled):
 		r.err = msg.err
 		r.log.append("  " + remote.FirstLine(msg.err.Error()))

@@ -28,8 +28,8 @@ func (p *plain) verify() error {
 		case line == "red":
 			v := verifyScreen{w: &wizard{s: p.s}}
 			err = p.measure(v.notOK(), false)
-		case known && fix && f.Fix != nil && f.Fix.Step != "":
-			err = p.step(f.Fix.Step)
+		case known && fix && p.s.mends(f) != "":
+			err = p.step(p.s.mends(f))
 		case known:
 			p.finding(f)
 		case line == "try":

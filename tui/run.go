@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"aslwiz/checklist"
@@ -32,6 +33,7 @@ type run struct {
 	notes    []string
 	ended    bool
 	leaving  bool
+	quit     bool   // at a question
 	saved    string // the step that was remembered as running
 	err      error
 	finished []checklist.StepResult
@@ -58,6 +60,11 @@ func (r *run) approved(p checklist.StepPlan) bool {
 	}
 	step, _ := stepByID(p.Step)
 	return r.all && !step.Reboots
+}
+
+// has says whether the run, ended by now, came to an end with a step.
+func (r *run) has(step string) bool {
+	return slices.ContainsFunc(r.finished, func(f checklist.StepResult) bool { return f.Step == step })
 }
 
 // askToStop asks the running step to end. A second time does nothing.

@@ -62,7 +62,7 @@ func (s *runScreen) good() bool {
 	if s.r.err != nil || len(s.r.finished) == 0 {
 		return false
 	}
-	return !checklist.Result{Steps: s.r.finished}.Failed() && !s.r.leaving
+	return !checklist.Result{Steps: s.r.finished}.Failed() && !s.r.leaving && !s.r.quit
 }
 
 func (s *runScreen) update(msg tea.Msg) tea.Cmd {

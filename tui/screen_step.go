@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -53,7 +52,15 @@ func (s *stepScreen) runnable() (bool, string) {
 	case p.Status == checklist.StepPending:
 		return true, ""
 	}
-	return false, ""
+	open, _ := s.w.s.open(s.id)
+	return p.Status == checklist.StepSame && open != "", ""
+}
+
+// bothEnds says whether the step can be carried out though this server needs
+// nothing: for what the other end of a tunnel may need.
+func (s *stepScreen) bothEnds() bool {
+	ok, _ := s.runnable()
+	return !ok && s.w.busy == "" && s.plan().Status == checklist.StepSame && s.w.s.twoEnds(s.id)
 }
 
 func (s *stepScreen) keys() []key.Binding {
@@ -71,6 +78,8 @@ func (s *stepScreen) keys() []key.Binding {
 		out = append(out, as(keys.Run, "run this step"))
 	case s.mustAnswer():
 		out = append(out, as(keys.Answers, "answer"))
+	case s.bothEnds():
+		out = append(out, as(keys.Enter, "next"), as(keys.Run, "look at both ends"))
 	default:
 		out = append(out, as(keys.Enter, "next"), as(keys.Reload, "look again"))
 	}
@@ -99,10 +108,10 @@ func (s *stepScreen) run() *run {
 	if r == nil || r.s != s.w.s {
 		return nil
 	}
-	if r.step == s.id || slices.ContainsFunc(r.finished, func(f checklist.StepResult) bool { return f.Step == s.id }) {
-		return r
+	if r.step != s.id && !r.has(s.id) {
+		return nil
 	}
-	return nil
+	return r
 }
 
 // isRunning says whether the step runs on the server now.
@@ -129,7 +138,7 @@ func (s *stepScreen) update(msg tea.Msg) tea.Cmd {
 		return s.w.watch(s.id)
 	case s.isRunning() && key.Matches(m, keys.Run, keys.Skip, keys.Enter, keys.Undo):
 		s.w.notice = "this step is running now; l shows its log"
-	case key.Matches(m, keys.Run) && ok:
+	case key.Matches(m, keys.Run) && (ok || s.bothEnds()):
 		return s.w.runStep(s.id)
 	case key.Matches(m, keys.Reload) && !ok:
 		return s.w.lookAgain()
@@ -241,6 +250,9 @@ func (s *stepScreen) foot(w int) []string {
 	case s.mustAnswer():
 		out = append(out, "")
 		out = append(out, wrap(w, "", "Press e to answer what is missing.")...)
+	case s.bothEnds():
+		out = append(out, "")
+		out = append(out, wrap(w, "", "Press r to look at both ends of the tunnels. What the other one needs is asked first, or shown to be pasted there.")...)
 	}
 	return out
 }

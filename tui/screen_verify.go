@@ -114,10 +114,8 @@ func (v *verifyScreen) pressed(m tea.KeyMsg) tea.Cmd {
 
 // fixedBy is the step that mends the chosen item; "" when none does.
 func (v *verifyScreen) fixedBy() string {
-	if f, ok := v.finding(); ok && f.Fix != nil {
-		return f.Fix.Step
-	}
-	return ""
+	f, _ := v.finding()
+	return v.w.s.mends(f)
 }
 
 func (v *verifyScreen) choose(i int) {
@@ -288,8 +286,8 @@ func (v *verifyScreen) details(w int) []string {
 	put("got", f.Got)
 	if f.Fix != nil {
 		put("fix", f.Fix.Text)
-		if f.Fix.Step != "" {
-			put("", "f goes to the step "+f.Fix.Step)
+		if step := v.fixedBy(); step != "" {
+			put("", "f goes to the step "+step)
 		}
 	}
 	if f.Status == checklist.Waiting {

@@ -104,6 +104,9 @@ func (w *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return w, w.saveDraft()
 	case runMsg:
 		return w, w.happened(msg)
+	case dialledMsg:
+		msg.session.dialled(msg.peer, msg.host, msg.err)
+		return w, nil
 	case foundMsg:
 		for _, e := range msg.events {
 			msg.session.happened(e)
