@@ -94,10 +94,11 @@ func smallPage(t testing.TB) {
 type fakeHost struct {
 	mu      sync.Mutex
 	values  map[string]string
-	log     []string        // what a script prints beside its own lines
-	hold    chan struct{}   // a script ends only when this is closed
-	current *remote.Status  // what runs there at first
-	refuse  map[string]bool // steps that fail
+	log     []string          // what a script prints beside its own lines
+	hold    chan struct{}     // a script ends only when this is closed
+	current *remote.Status    // what runs there at first
+	refuse  map[string]bool   // steps that fail
+	restore map[string]string // steps that are taken back, and why
 	txs     map[string]remote.Transaction
 	stopped chan struct{}
 	closed  bool
@@ -106,7 +107,7 @@ type fakeHost struct {
 var _ checklist.Host = (*fakeHost)(nil)
 
 func newFakeHost() *fakeHost {
-	return &fakeHost{values: map[string]string{"name": "box"}, refuse: map[string]bool{}, txs: map[string]remote.Transaction{}, stopped: make(chan struct{})}
+	return &fakeHost{values: map[string]string{"name": "box"}, refuse: map[string]bool{}, restore: map[string]string{}, txs: map[string]remote.Transaction{}, stopped: make(chan struct{})}
 }
 
 func (h *fakeHost) Name() string { return "198.51.100.11" }
@@ -174,6 +175,10 @@ func (h *fakeHost) Follow(ctx context.Context, id string, _ int64, on func(remot
 	defer h.mu.Unlock()
 	if h.refuse[tx.Step] {
 		st.State, st.Code = remote.TxFailed, 100
+		return st, nil
+	}
+	if why := h.restore[tx.Step]; why != "" {
+		st.State, st.Reason = remote.TxRestored, why
 		return st, nil
 	}
 	for line := range strings.Lines(tx.Script) {

@@ -96,6 +96,7 @@ func TestDialogs(t *testing.T) {
 		answer := make(chan answered, 1)
 		for _, q := range []remote.Question{
 			{Kind: remote.AskHostKey, Host: "198.51.100.11:22", Fingerprint: "SHA256:4RytwmXVPYwLWxRnRhh8K6YJGt4izvTioDPe2QeqJII"},
+			{Kind: remote.AskPassword, Host: "198.51.100.11:22", User: "anna"},
 			{Kind: remote.AskSudoPassword, Host: "198.51.100.11:22", User: "anna"},
 			{Kind: remote.AskPassphrase, Prompt: "passphrase of key /home/anna/.ssh/id_ed25519"},
 		} {
