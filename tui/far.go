@@ -21,14 +21,14 @@ func (s *session) twoEnds(step string) bool {
 	return stepOf(step).Peer != nil && len(s.answers.Peers) > 0
 }
 
-// open is what is left to do at an other end of a step, and why; "" when nothing is
-// known to be.
+// open is what is left to do at an other end of a step that aslwiz logs in to, and
+// why; "" when nothing is known to be.
 func (s *session) open(step string) (status checklist.StepStatus, reason string) {
 	if !s.twoEnds(step) {
 		return "", ""
 	}
 	for _, p := range s.answers.Peers {
-		if f := s.far[p.Name]; f.status != "" {
+		if f := s.far[p.Name]; f.status != "" && p.SSH != "" {
 			return f.status, clean(p.Name + ": " + f.reason)
 		}
 	}

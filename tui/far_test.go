@@ -154,6 +154,20 @@ func TestAnOtherEndThatCannotBeReachedIsNotTheSame(t *testing.T) {
 	}
 }
 
+// TestAnOtherEndThatIsPastedByNowIsNotWaitedFor: no run will ever see it.
+func TestAnOtherEndThatIsPastedByNowIsNotWaitedFor(t *testing.T) {
+	b := newTunnelBench(t, "ops@198.51.100.12")
+	b.far.away = errors.New("198.51.100.12:22: no answer in time")
+	b.host.values["tunnel"] = "up"
+	b.keys("r")
+	b.over()
+	b.w.s.answers.Peers = []checklist.Peer{{Name: "two", Addresses: []string{"198.51.100.12"}}}
+	b.carry(b.w.lookAgain())
+	if got := b.w.s.status["ipsec"]; got != checklist.StepSame {
+		t.Errorf("the step is %s", got)
+	}
+}
+
 func TestAnOtherEndThatCannotBeReadIsNotTheSame(t *testing.T) {
 	b := newTunnelBench(t, "ops@198.51.100.12")
 	b.host.values["tunnel"] = "up"
