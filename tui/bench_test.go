@@ -28,7 +28,7 @@ func BenchmarkFirstFrameInATerminal(b *testing.B) {
 func flood() int {
 	smallPage(&testing.B{})
 	w := newWizard(Config{}, store{}, nil, time.Now)
-	w.run = newRun(page.steps()[1:2], nil, false)
+	w.run = newRun(w.s, page.steps()[1:2], nil, false)
 	w.push(newRunScreen(w, w.run))
 	prog := tea.NewProgram(w, tea.WithAltScreen())
 	p := &pump{send: func(m tea.Msg) { prog.Send(runMsg{w.run, m.(eventsMsg)}) }}

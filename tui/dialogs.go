@@ -145,6 +145,9 @@ func (w *wizard) approveDialog(msg approveMsg) *dialog {
 		d.body = []string{"What this step changes is not what the screen showed before, because the server has changed since. The changes now:"}
 		d.body = append(d.body, changeLines(msg.plan)...)
 	}
+	if other := w.elsewhere(msg.run, "This is about %s, which is not the server on the screen."); other != "" {
+		d.body = append([]string{other, ""}, d.body...)
+	}
 	d.options = []option{
 		{bind("y", "yes, go on", "y"), reply(approval{yes: true})},
 		{bind("s", "skip this step", "s"), reply(approval{})},
@@ -179,7 +182,7 @@ func (w *wizard) leaveDialog(r *run, quit bool) *dialog {
 	d := &dialog{asked: true, run: r, head: "A step is running on the server"}
 	step := orElse(r.step, "the run")
 	d.body = []string{
-		"Step " + step + " runs on the server by itself; it does not need this screen.",
+		"Step " + step + " runs on the server by itself" + w.elsewhere(r, ", on %s") + "; it does not need this screen.",
 	}
 	leave := "leave it running"
 	if quit {

@@ -58,9 +58,20 @@ type (
 		err    error
 	}
 	undoneMsg struct {
-		step   string
-		status remote.Status
-		err    error
+		session *session
+		step    string
+		status  remote.Status
+		err     error
+	}
+	dialledMsg struct {
+		session *session
+		peer    string
+		host    checklist.Host
+		err     error
+	}
+	foundMsg struct {
+		session *session
+		events  eventsMsg
 	}
 	verifiedMsg struct {
 		session *session
@@ -144,11 +155,11 @@ func look(ctx context.Context, s *session, h checklist.Host, answers checklist.A
 
 // apply carries out the steps of a run. What its screen has shown is approved;
 // anything else is asked.
-func (e *engine) apply(s *session, r *run) tea.Cmd {
-	h, answers := s.host, s.answers
+func (e *engine) apply(r *run) tea.Cmd {
+	h, answers, name := r.s.host, r.s.answers, r.s.name
 	return func() tea.Msg {
 		p := &pump{send: func(m tea.Msg) { e.send(runMsg{r, m.(eventsMsg)}) }}
-		write, done := e.journal(s.name)
+		write, done := e.journal(name)
 		result, err := checklist.Apply(r.ctx, h, answers, checklist.ApplyOptions{
 			Steps:    r.steps,
 			Approve:  func(plan checklist.StepPlan) (bool, error) { return e.approve(r, plan) },
@@ -156,7 +167,11 @@ func (e *engine) apply(s *session, r *run) tea.Cmd {
 			Unproven: r.unproven,
 			Stop:     r.stop,
 			Secret:   e.psk,
-			Dial:     e.peer,
+			Dial: func(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
+				h, err := e.peer(ctx, p)
+				e.send(dialledMsg{r.s, p.Name, h, err})
+				return h, err
+			},
 		})
 		p.close()
 		done()
@@ -240,7 +255,7 @@ func (e *engine) verify(ctx context.Context, s *session, items []checklist.Item,
 		in.Far = e.peers.look(ctx, e.cfg, e.ask, in, items)
 		_, msg.err = checklist.Verify(ctx, h, in, items, func(ev checklist.Event) {
 			write(ev)
-			e.send(eventsMsg{ev})
+			e.send(foundMsg{s, eventsMsg{ev}})
 		})
 		return msg
 	}
@@ -250,8 +265,8 @@ func (e *engine) verify(ctx context.Context, s *session, items []checklist.Item,
 func (e *engine) undo(ctx context.Context, s *session, step string) tea.Cmd {
 	h := s.host
 	return func() tea.Msg {
-		st, err := checklist.Undo(ctx, h, step, func(ev checklist.Event) { e.send(eventsMsg{ev}) })
-		return undoneMsg{step, st, err}
+		st, err := checklist.Undo(ctx, h, step, func(ev checklist.Event) { e.send(foundMsg{s, eventsMsg{ev}}) })
+		return undoneMsg{s, step, st, err}
 	}
 }
 

@@ -94,10 +94,11 @@ func smallPage(t testing.TB) {
 type fakeHost struct {
 	mu      sync.Mutex
 	values  map[string]string
-	log     []string        // what a script prints beside its own lines
-	hold    chan struct{}   // a script ends only when this is closed
-	current *remote.Status  // what runs there at first
-	refuse  map[string]bool // steps that fail
+	log     []string          // what a script prints beside its own lines
+	hold    chan struct{}     // a script ends only when this is closed
+	current *remote.Status    // what runs there at first
+	refuse  map[string]bool   // steps that fail
+	restore map[string]string // steps that are taken back, and why
 	txs     map[string]remote.Transaction
 	stopped chan struct{}
 	closed  bool
@@ -106,7 +107,7 @@ type fakeHost struct {
 var _ checklist.Host = (*fakeHost)(nil)
 
 func newFakeHost() *fakeHost {
-	return &fakeHost{values: map[string]string{"name": "box"}, refuse: map[string]bool{}, txs: map[string]remote.Transaction{}, stopped: make(chan struct{})}
+	return &fakeHost{values: map[string]string{"name": "box"}, refuse: map[string]bool{}, restore: map[string]string{}, txs: map[string]remote.Transaction{}, stopped: make(chan struct{})}
 }
 
 func (h *fakeHost) Name() string { return "198.51.100.11" }
@@ -176,6 +177,10 @@ func (h *fakeHost) Follow(ctx context.Context, id string, _ int64, on func(remot
 		st.State, st.Code = remote.TxFailed, 100
 		return st, nil
 	}
+	if why := h.restore[tx.Step]; why != "" {
+		st.State, st.Reason = remote.TxRestored, why
+		return st, nil
+	}
 	for line := range strings.Lines(tx.Script) {
 		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "set "), " "); ok && strings.HasPrefix(line, "set ") {
 			h.values[name] = value
@@ -212,6 +217,7 @@ type bench struct {
 	sent  chan tea.Msg
 	dir   string
 	ask   func(context.Context, remote.Ask) error // what Dial asks
+	far   *farHost                                // the other end of a tunnel
 }
 
 func newBench(t testing.TB, width, height int) *bench {
@@ -231,7 +237,10 @@ func (b *bench) start() *wizard {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	w := newWizard(Config{Dial: func(ctx context.Context, _ remote.Target, o remote.Options) (checklist.Host, error) {
+	w := newWizard(Config{Dial: func(ctx context.Context, to remote.Target, o remote.Options) (checklist.Host, error) {
+		if b.far != nil && to.Host == "198.51.100.12" {
+			return b.far, b.far.away
+		}
 		if b.ask != nil {
 			if err := b.ask(ctx, o.Ask); err != nil {
 				return nil, err

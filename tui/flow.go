@@ -150,18 +150,16 @@ func (w *wizard) runStep(id string) tea.Cmd {
 	return w.begin([]checklist.Step{stepOf(id)}, false)
 }
 
-// runAll asks what is still open and then carries out what is left from step id
-// on, without a further word but for a surprise.
-func (w *wizard) runAll(id string) tea.Cmd {
+// runAll asks what is still open and then carries out what is left, from the first
+// step on whichever is on the screen, without a further word but for a surprise.
+func (w *wizard) runAll() tea.Cmd {
 	var steps []checklist.Step
-	from := id == ""
 	for _, st := range page.steps() {
-		from = from || st.ID == id
-		if !from || w.s.done(st.ID) {
+		if w.s.done(st.ID) {
 			continue
 		}
 		if w.s.needsAnswers(st.ID) {
-			ask := newAnswersScreen(w, st.ID, w.popThen(func() tea.Cmd { return w.runAll(id) }))
+			ask := newAnswersScreen(w, st.ID, w.popThen(w.runAll))
 			ask.more = w.s.asking(st.ID)
 			w.push(ask)
 			return nil
@@ -169,7 +167,7 @@ func (w *wizard) runAll(id string) tea.Cmd {
 		steps = append(steps, st)
 	}
 	if len(steps) == 0 {
-		return w.goToNext(id)
+		return w.goToVerify()
 	}
 	return w.begin(steps, true)
 }
@@ -179,8 +177,8 @@ func (w *wizard) begin(steps []checklist.Step, all bool) tea.Cmd {
 		w.open(w.unprovenDialog(func() tea.Cmd { return w.begin(steps, all) }))
 		return nil
 	}
-	if w.run != nil && !w.run.ended && !w.run.leaving {
-		w.notice = "a step is running already"
+	if w.running() {
+		w.notice = "a step is running already" + w.elsewhere(w.run, " on %s")
 		return nil
 	}
 	if id := w.s.blocked(); id != "" {
@@ -196,13 +194,13 @@ func (w *wizard) begin(steps []checklist.Step, all bool) tea.Cmd {
 	for _, st := range steps {
 		shown[st.ID] = w.s.plan[st.ID]
 	}
-	w.run = newRun(steps, shown, all)
+	w.run = newRun(w.s, steps, shown, all)
 	if all {
 		w.run.shown = map[string]checklist.StepPlan{} // agreed to as a whole, a reboot is asked
 	}
 	w.run.unproven = w.s.unproven
 	w.push(newRunScreen(w, w.run))
-	return tea.Batch(w.saveRunning(steps[0].ID), w.engine.apply(w.s, w.run), w.tick())
+	return tea.Batch(w.saveRunning(w.s, steps[0].ID), w.engine.apply(w.run), w.tick())
 }
 
 // follow watches a step that an earlier start has begun. Nothing else is carried
@@ -213,44 +211,72 @@ func (w *wizard) follow(step string) tea.Cmd {
 		w.notice = "a step that this version does not know is running there: " + clean(step)
 		return nil
 	}
-	w.run = newRun([]checklist.Step{st}, map[string]checklist.StepPlan{}, false)
+	w.run = newRun(w.s, []checklist.Step{st}, map[string]checklist.StepPlan{}, false)
 	w.run.unproven = true // it was begun before: only what is left of it is watched
 	w.push(newRunScreen(w, w.run))
-	return tea.Batch(w.engine.apply(w.s, w.run), w.tick())
+	return tea.Batch(w.engine.apply(w.run), w.tick())
 }
 
-// applied takes the end of a run, and reads the server again.
+// applied takes the end of a run, and reads the server again if it is the one on
+// the screen.
 func (w *wizard) applied(msg appliedMsg) tea.Cmd {
 	r := msg.run
 	r.ended, r.running, r.finished = true, false, msg.result.Steps
 	r.leave()
-	if r != w.run {
-		return nil
-	}
-	for i, d := range w.dialogs {
-		if d.run == r { // its question is void
-			w.dialogs = append(w.dialogs[:i:i], w.dialogs[i+1:]...)
-			break
+	w.void(r)
+	if r.leaving {
+		if r == w.run {
+			w.notice = "left running on the server; l follows it again"
 		}
+		return nil
 	}
 	if r.asked { // to stop, which the notice waits for
 		w.notice = ""
 	}
 	switch {
-	case r.leaving:
-		w.notice = "left running on the server; l follows it again"
-		return nil
 	case errors.Is(msg.err, checklist.ErrQuit):
 		w.notice = "stopped before the next step, on your word"
+		r.quit = true
+		if status, why := r.s.open(r.step); status != "" && r.has(r.step) {
+			r.finished = append(r.finished, checklist.StepResult{Step: r.step, Status: status, Reason: why})
+			w.notice = "stopped before the other end, on your word"
+		}
 	case msg.err != nil && !errors.Is(msg.err, context.Canceled):
 		r.err = msg.err
 		r.log.append("  " + remote.FirstLine(msg.err.Error()))
 	}
-	w.s.current = nil
-	if s, ok := w.s.status[r.step]; ok && s == checklist.StepRunning {
-		w.s.status[r.step] = checklist.StepUnknown
+	r.s.current = nil
+	if s, ok := r.s.status[r.step]; ok && s == checklist.StepRunning {
+		r.s.status[r.step] = checklist.StepUnknown
 	}
-	return tea.Batch(w.saveRunning(""), w.lookAgain(), w.top().update(msg))
+	saved := w.saveRunning(r.s, "")
+	if r.s != w.s {
+		w.notice = w.elsewhere(r, "the run on %s has ended; choose it at the start to see how")
+		return saved
+	}
+	return tea.Batch(saved, w.lookAgain(), w.top().update(msg))
+}
+
+// void takes away the question of a run that has ended.
+func (w *wizard) void(r *run) {
+	for i, d := range w.dialogs {
+		if d.run == r {
+			w.dialogs = append(w.dialogs[:i:i], w.dialogs[i+1:]...)
+			return
+		}
+	}
+}
+
+// running says whether a run goes on that is watched.
+func (w *wizard) running() bool { return w.run != nil && !w.run.ended && !w.run.leaving }
+
+// elsewhere names the server of a run in a sentence, where that is not the one on
+// the screen; else it is "".
+func (w *wizard) elsewhere(r *run, sentence string) string {
+	if r == nil || r.s == w.s {
+		return ""
+	}
+	return fmt.Sprintf(sentence, clean(r.s.title()))
 }
 
 // copy puts a text on the clipboard of the admin's terminal.

@@ -96,6 +96,7 @@ func TestDialogs(t *testing.T) {
 		answer := make(chan answered, 1)
 		for _, q := range []remote.Question{
 			{Kind: remote.AskHostKey, Host: "198.51.100.11:22", Fingerprint: "SHA256:4RytwmXVPYwLWxRnRhh8K6YJGt4izvTioDPe2QeqJII"},
+			{Kind: remote.AskPassword, Host: "198.51.100.11:22", User: "anna"},
 			{Kind: remote.AskSudoPassword, Host: "198.51.100.11:22", User: "anna"},
 			{Kind: remote.AskPassphrase, Prompt: "passphrase of key /home/anna/.ssh/id_ed25519"},
 		} {
@@ -549,3 +550,21 @@ func TestLeavingTheScreenGivesUpTheWait(t *testing.T) {
 }
 
 var _ = checklist.Passed
+
+// TestAllThatIsLeftBeginsWithTheFirst: also where a later step is on the screen.
+// What was skipped stays so.
+func TestAllThatIsLeftBeginsWithTheFirst(t *testing.T) {
+	b := newBench(t, 100, 30)
+	b.host.values["name"] = "box"
+	b.w.s.answers.Hostname, b.w.s.answers.Domain = "stats", "example.net"
+	b.w.s.asked["hostname"], b.w.s.asked["firewall"] = true, true
+	b.connect()
+	b.do(b.w.goToStep("hostname"))
+	b.keys("s")
+	b.contains("Let in only what is wanted")
+	b.keys("a")
+	b.contains("packages changed", "firewall changed")
+	if got := b.host.values["name"]; got != "box" {
+		t.Errorf("what was skipped was run: the name is %q", got)
+	}
+}

@@ -247,7 +247,7 @@ func BenchmarkLog(b *testing.B) {
 	smallPage(b)
 	w := newWizard(Config{}, store{}, nil, time.Now)
 	w.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
-	w.run = newRun(page.steps()[1:2], nil, false)
+	w.run = newRun(w.s, page.steps()[1:2], nil, false)
 	w.push(newRunScreen(w, w.run))
 	var batch []string
 	for i := range 10_000 / 30 {

@@ -57,7 +57,7 @@ func (c *peers) dial(ctx context.Context, cfg Config, ask remote.Ask, p checklis
 	if c.worked == nil {
 		c.worked, c.declined = map[secretOf]remote.Secret{}, map[string]bool{}
 	}
-	c.declined[p.Name] = errors.Is(err, errRefused)
+	c.declined[p.Name] = errors.Is(err, errRefused) || errors.Is(err, errBack)
 	for of, s := range given {
 		if delete(c.worked, of); err == nil {
 			c.worked[of] = s

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/term"
 
 	"aslwiz/checklist"
-	"aslwiz/remote"
 )
 
 // plain is the line mode: the same fields and events as lines that are never
@@ -104,43 +103,8 @@ func (p *plain) read(ctx context.Context, secret bool) (string, error) {
 	}
 }
 
-// prompt asks for a line; the words that work at every prompt are taken out of
-// it here.
-func (p *plain) prompt(text string, help func()) (string, error) {
-	for {
-		fmt.Fprint(p.out, p.cfg.marked(text))
-		line, err := p.read(p.ctx, false)
-		if err != nil {
-			return "", err
-		}
-		switch word := strings.ToLower(strings.TrimSpace(line)); word {
-		case "back":
-			return "", errBack
-		case "quit", "exit":
-			return "", errQuit
-		case "help", "?":
-			help()
-		case "review":
-			p.review()
-		default:
-			return strings.TrimSpace(line), nil
-		}
-	}
-}
-
-// hidden asks for a line that is not shown. The echo is switched off before the
-// question is put, so that nobody types faster than that.
-func (p *plain) hidden(ctx context.Context, text string) (string, error) {
-	if p.fd >= 0 && !p.reading {
-		if before, err := term.MakeRaw(p.fd); err == nil {
-			defer func() { _ = term.Restore(p.fd, before) }()
-		}
-	}
-	fmt.Fprint(p.out, p.cfg.marked(text))
-	return p.read(ctx, true)
-}
-
-const everywhere = "At every question: back goes back, help explains, review shows all answers, quit leaves. Nothing typed is lost."
+const everywhere = "At every question: back goes back, help explains, review shows all answers, quit leaves. " +
+	"Where what you type is not shown, an empty line goes back, and there are no such words. Nothing typed is lost."
 
 // review shows every answer given so far.
 func (p *plain) review() {
@@ -240,40 +204,4 @@ func choiceNames(fd field, facts checklist.Facts) []string {
 		out = append(out, c.value)
 	}
 	return out
-}
-
-// question answers what connecting asks.
-func (p *plain) question(ctx context.Context, q remote.Question) (remote.Secret, error) {
-	if q.Kind == remote.AskHostKey {
-		for _, l := range hostKeyWords(q) {
-			p.tell("", l)
-		}
-		for {
-			fmt.Fprint(p.out, "The same? yes, no or the fingerprint: ")
-			line, err := p.read(ctx, false)
-			if err != nil {
-				return remote.Secret{}, err
-			}
-			yes, wrong := hostKeyAnswer(line, q.Fingerprint)
-			if wrong != "" {
-				p.tell("", wrong)
-				continue
-			}
-			if yes {
-				return remote.NewSecret("yes"), nil
-			}
-			return remote.NewSecret("no"), nil
-		}
-	}
-	head, body := questionWords(q)
-	for _, l := range body {
-		p.tell("", l)
-	}
-	if !q.Echo {
-		line, err := p.hidden(ctx, head+": ")
-		return remote.NewSecret(line), err
-	}
-	fmt.Fprint(p.out, head+": ")
-	line, err := p.read(ctx, false)
-	return remote.NewSecret(line), err
 }

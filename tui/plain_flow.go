@@ -148,11 +148,15 @@ func (p *plain) connect() error {
 			}
 		}
 		p.say("Connecting to %s.", clean(p.s.answers.Host))
-		if err = p.dial(); err == nil {
+		err = p.dial()
+		switch {
+		case err == nil:
 			return nil
-		}
-		if p.ctx.Err() != nil {
+		case p.ctx.Err() != nil, errors.Is(err, errQuit):
 			return err
+		case errors.Is(err, errBack): // from a question of the connection
+			from = ""
+			continue
 		}
 		from = wrongField(err) // back leads to what was asked before it
 		p.say("Not connected.")

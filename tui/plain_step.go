@@ -24,7 +24,7 @@ func (p *plain) step(id string) error {
 		}
 		switch line {
 		case "run", "r":
-			if p.s.plan[id].Status != checklist.StepPending {
+			if !p.runnable(id) && !p.s.twoEnds(id) {
 				p.say("There is nothing to run.")
 				continue
 			}
@@ -58,9 +58,19 @@ func (p *plain) step(id string) error {
 	}
 }
 
+// runnable says whether a step has something to do, here or at an other end.
+func (p *plain) runnable(id string) bool {
+	open, _ := p.s.open(id)
+	return p.s.plan[id].Status == checklist.StepPending || open != ""
+}
+
 func (p *plain) stepQuestion(id string) string {
 	words := "run, skip, script, back"
-	if p.s.plan[id].Status != checklist.StepPending {
+	switch {
+	case p.runnable(id):
+	case p.s.twoEnds(id):
+		words = "Enter for the next, run looks at both ends, back"
+	default:
 		words = "Enter for the next, back"
 	}
 	if len(fieldsOf(id, p.s.answers)) > 0 {
@@ -157,7 +167,7 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 			shown[st.ID] = p.s.plan[st.ID]
 		}
 	}
-	r := newRun(steps, shown, all)
+	r := newRun(p.s, steps, shown, all)
 	defer r.leave()
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
@@ -178,33 +188,24 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 		return p.ctx.Err()
 	}
 	p.remember(func(k *known) { k.Running = "" })
+	looked := p.look()
+	for _, st := range steps {
+		if status, why := p.s.open(st.ID); status != "" {
+			p.tell("", fmt.Sprintf("Step %s: %s: %s", st.ID, status, why))
+		}
+	}
 	if err != nil && !errors.Is(err, checklist.ErrQuit) {
 		return err
 	}
-	return p.look()
-}
-
-// psk asks for the key of a tunnel.
-func (p *plain) psk(ctx context.Context, tunnel string) (remote.Secret, error) {
-	for _, l := range pskWords(tunnel) {
-		p.tell("", l)
-	}
-	for {
-		line, err := p.hidden(ctx, "Key of the tunnel "+clean(tunnel)+", or nothing: ")
-		if err != nil || line == "" {
-			return remote.Secret{}, err
-		}
-		if _, err = checklist.PSKWord(line); err == nil {
-			return remote.NewSecret(line), nil
-		}
-		p.tell("", "Not usable: "+clean(err.Error()))
-	}
+	return looked
 }
 
 // peer logs in to the other end of a tunnel.
 func (p *plain) peer(ctx context.Context, other checklist.Peer) (checklist.Host, error) {
 	p.tell("", "Connecting to the other end of the tunnel "+clean(other.Name)+".")
-	return p.peers.dial(ctx, p.cfg, p.question, other)
+	h, err := p.peers.dial(ctx, p.cfg, p.question, other)
+	p.s.dialled(other.Name, h, err)
+	return h, err
 }
 
 // happened takes an event, and remembers which step runs and where the server is.

@@ -28,8 +28,8 @@ func (p *plain) verify() error {
 		case line == "red":
 			v := verifyScreen{w: &wizard{s: p.s}}
 			err = p.measure(v.notOK(), false)
-		case known && fix && f.Fix != nil && f.Fix.Step != "":
-			err = p.step(f.Fix.Step)
+		case known && fix && p.s.mends(f) != "":
+			err = p.step(p.s.mends(f))
 		case known:
 			p.finding(f)
 		case line == "try":
@@ -69,8 +69,11 @@ func (p *plain) measure(items []checklist.Item, try bool) error {
 			return err
 		}
 	}
-	in.Far = p.peers.look(p.ctx, p.cfg, p.question, in, items)
-	_, err := checklist.Verify(p.ctx, p.s.host, in, items, func(ev checklist.Event) { write(ev); p.s.happened(ev); printer.print(ev) })
+	var err error
+	if in.Far, err = p.far(in, items); err != nil {
+		return err
+	}
+	_, err = checklist.Verify(p.ctx, p.s.host, in, items, func(ev checklist.Event) { write(ev); p.s.happened(ev); printer.print(ev) })
 	if err != nil {
 		return err
 	}
@@ -140,16 +143,20 @@ func (p *plain) finding(f checklist.Finding) {
 func (p *plain) report() error {
 	p.say("Measuring every item once more for the report.")
 	in := p.s.in()
-	in.Far = p.peers.look(p.ctx, p.cfg, p.question, in, checklist.Items())
+	var err error
+	if in.Far, err = p.far(in, checklist.Items()); err != nil {
+		return err
+	}
 	r, err := checklist.MakeReport(p.ctx, p.s.host, in, func(ev checklist.Event) { p.s.happened(ev) })
 	if err != nil {
 		return err
 	}
+	text, _ := p.cfg.handed(r) // the message is at its end
 	file := p.store.reportFile(p.s.name)
-	if err := writeFile(file, []byte(r.Markdown())); err != nil {
+	if err := writeFile(file, []byte(text)); err != nil {
 		return err
 	}
-	p.say("%s", remote.CleanText(r.Markdown()))
+	p.say("%s", remote.CleanText(text))
 	p.say("Saved as %s. The message for the admin list is at its end; told ticks that it was sent.", file)
 	return nil
 }

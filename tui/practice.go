@@ -45,6 +45,17 @@ func (c Config) propose(st store) error {
 	return st.save(st.file("practice"), *c.Practice)
 }
 
+// handed are a report and the message for the admin list, as they leave. Those of a
+// practice run say so in their first line: they go to people who did not see it.
+func (c Config) handed(r checklist.Report) (report, message string) {
+	if !c.practice() {
+		return r.Markdown(), r.Message
+	}
+	const first = practiceMark + ": this is of the simulated server, not of a real one\n\n"
+	r.Message = first + r.Message
+	return first + r.Markdown(), r.Message
+}
+
 // practised is the key that Enter stands for in a practice run, where nothing is
 // at stake: the one that goes on. What the screen names stays the key to learn.
 func (w *wizard) practised(msg tea.KeyMsg) tea.KeyMsg {

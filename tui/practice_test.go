@@ -1,6 +1,10 @@
 package tui
 
 import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +12,7 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 
+	"aslwiz/checklist"
 	"aslwiz/checklist/practice"
 )
 
@@ -81,5 +86,83 @@ func TestEnterIsNotPractisedOnRealServers(t *testing.T) {
 	b.keys("enter", "enter", "enter")
 	if len(b.host.txs) > 0 || strings.Contains(b.w.View(), practiceMark) {
 		t.Errorf("%d transactions by Enter alone:\n%s", len(b.host.txs), b.w.View())
+	}
+}
+
+const simulated = "PRACTICE: this is of the simulated server, not of a real one\n"
+
+// What leaves a practice run says what it is of: nobody takes it for a real
+// server's.
+func TestWhatLeavesPracticeIsMarked(t *testing.T) {
+	b, world := practising(t)
+	terminal, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.w.engine.cfg.Out = terminal
+	b.keys("enter")
+	b.until("This is the server")
+	h := newHandoffScreen(b.w)
+	b.w.push(h)
+	b.carry(h.measure())
+	b.until("The message for the admin list " + strings.TrimSpace(simulated))
+	b.keys("c", "m", "w")
+	saved, err := os.ReadFile(b.w.store.reportFile("practice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := copiedTo(t, terminal)
+	if len(copied) != 2 {
+		t.Fatalf("copied were %q", copied)
+	}
+	var out strings.Builder
+	dir := t.TempDir()
+	answers := world.Answers()
+	p := newPlain(t.Context(), Config{Practice: &answers, Dial: world.Dial}, newStore(dir, dir+"/wizard.json"), strings.NewReader("\nverify\nreport\nquit\n"), &out)
+	if err := p.cfg.propose(p.store); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.run(); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := os.ReadFile(p.store.reportFile("practice"))
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out.String())
+	}
+	for what, text := range map[string]string{"report copied": copied[0], "message copied": copied[1], "report saved": string(saved), "report saved in line mode": string(lines)} {
+		if !strings.HasPrefix(text, simulated) {
+			t.Errorf("%s begins %.80q", what, text)
+		}
+	}
+	for what, text := range map[string]string{"report saved": string(saved), "line mode": out.String()} {
+		if n := strings.Count(text, simulated); n != 2 {
+			t.Errorf("%s: %d marks, one of the report and one of the message in it", what, n)
+		}
+	}
+}
+
+// copiedTo is what was put on the clipboard of a terminal.
+func copiedTo(t *testing.T, terminal *os.File) (out []string) {
+	t.Helper()
+	data, err := os.ReadFile(terminal.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("\x1b\\]52;c;([^\x07]*)\x07").FindAllSubmatch(data, -1) {
+		text, err := base64.StdEncoding.DecodeString(string(m[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(text))
+	}
+	return out
+}
+
+// A real server's report is as it was made.
+func TestWhatLeavesARealServerIsNotMarked(t *testing.T) {
+	t.Parallel()
+	r := checklist.Report{Server: "stats.example.net", Message: "Hello\n"}
+	if report, message := (Config{}).handed(r); report != r.Markdown() || message != r.Message {
+		t.Errorf("%q, %q", report, message)
 	}
 }

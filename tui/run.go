@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"aslwiz/checklist"
@@ -9,6 +10,7 @@ import (
 
 // run is one Apply, from the admin's word to its end.
 type run struct {
+	s     *session // of the server it works on, whichever is on the screen
 	steps []checklist.Step
 	shown map[string]checklist.StepPlan // what the admin saw and approved; never changed
 	all   bool                          // approved as a whole
@@ -31,14 +33,15 @@ type run struct {
 	notes    []string
 	ended    bool
 	leaving  bool
+	quit     bool   // at a question
 	saved    string // the step that was remembered as running
 	err      error
 	finished []checklist.StepResult
 }
 
-func newRun(steps []checklist.Step, shown map[string]checklist.StepPlan, all bool) *run {
+func newRun(s *session, steps []checklist.Step, shown map[string]checklist.StepPlan, all bool) *run {
 	ctx, leave := context.WithCancel(context.Background())
-	return &run{steps: steps, shown: shown, all: all, ctx: ctx, leave: leave, stop: make(chan struct{}), log: newLogPane(), percent: -1}
+	return &run{s: s, steps: steps, shown: shown, all: all, ctx: ctx, leave: leave, stop: make(chan struct{}), log: newLogPane(), percent: -1}
 }
 
 // approved says whether the admin has already agreed to the plan: it is the one
@@ -57,6 +60,11 @@ func (r *run) approved(p checklist.StepPlan) bool {
 	}
 	step, _ := stepByID(p.Step)
 	return r.all && !step.Reboots
+}
+
+// has says whether the run, ended by now, came to an end with a step.
+func (r *run) has(step string) bool {
+	return slices.ContainsFunc(r.finished, func(f checklist.StepResult) bool { return f.Step == step })
 }
 
 // askToStop asks the running step to end. A second time does nothing.

@@ -13,8 +13,10 @@ import (
 
 // saveDraft keeps the answers: as the answers file once they are whole, and
 // what was typed beside it, so that nothing has to be typed twice.
-func (w *wizard) saveDraft() tea.Cmd {
-	s, st, now := w.s, w.store, w.now()
+func (w *wizard) saveDraft() tea.Cmd { return w.saveDraftOf(w.s) }
+
+func (w *wizard) saveDraftOf(s *session) tea.Cmd {
+	st, now := w.store, w.now()
 	answers, file, name := s.answers, s.file, s.name
 	typed, asked, skipped, at := maps.Clone(s.typed), maps.Clone(s.asked), s.skipped(), s.at
 	if name == "" {
@@ -73,19 +75,20 @@ func (s *session) skipped() map[string]bool {
 	return out
 }
 
-// saveRunning remembers which step runs, for the next start; "" when none does.
-func (w *wizard) saveRunning(step string) tea.Cmd {
-	return w.saveState(func(k *known) { k.Running = step })
+// saveRunning remembers which step runs on a server, for the next start; "" when
+// none does.
+func (w *wizard) saveRunning(s *session, step string) tea.Cmd {
+	return w.saveState(s, func(k *known) { k.Running = step })
 }
 
 // saveVerified remembers how the verification ended.
 func (w *wizard) saveVerified() tea.Cmd {
 	when, counts := w.now(), sum(count(w.s.findings))
-	return w.saveState(func(k *known) { k.Verified, k.Counts = when, counts })
+	return w.saveState(w.s, func(k *known) { k.Verified, k.Counts = when, counts })
 }
 
-func (w *wizard) saveState(change func(*known)) tea.Cmd {
-	st, name := w.store, w.s.name
+func (w *wizard) saveState(s *session, change func(*known)) tea.Cmd {
+	st, name := w.store, s.name
 	return func() tea.Msg {
 		if err := st.remember(name, change); err != nil {
 			return noticeMsg("could not be remembered: " + err.Error())

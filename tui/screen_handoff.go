@@ -16,10 +16,11 @@ import (
 
 // handoffScreen is the report as it will be sent, and the message for the list.
 type handoffScreen struct {
-	w      *wizard
-	report *checklist.Report
-	wrong  string
-	doc    scroller
+	w             *wizard
+	ready         bool
+	text, message string // the report and the message, as they leave; "" before
+	wrong         string
+	doc           scroller
 }
 
 // reportedMsg brings the report.
@@ -40,7 +41,7 @@ func (h *handoffScreen) title() string { return "hand-off" }
 func (h *handoffScreen) refresh() { h.doc.invalidate() }
 
 func (h *handoffScreen) keys() []key.Binding {
-	if h.report == nil {
+	if h.text == "" {
 		return []key.Binding{keys.Back}
 	}
 	tick := as(keys.Told, "tick: the admin list was told")
@@ -68,7 +69,8 @@ func (h *handoffScreen) update(msg tea.Msg) tea.Cmd {
 			h.wrong = remote.CleanText(msg.err.Error())
 			return nil
 		}
-		h.report = &msg.report
+		h.ready = msg.report.Ready
+		h.text, h.message = h.w.engine.cfg.handed(msg.report)
 	case tea.KeyMsg:
 		return h.pressed(msg)
 	}
@@ -77,14 +79,14 @@ func (h *handoffScreen) update(msg tea.Msg) tea.Cmd {
 
 func (h *handoffScreen) pressed(m tea.KeyMsg) tea.Cmd {
 	switch {
-	case h.report == nil:
+	case h.text == "":
 		return nil
 	case key.Matches(m, keys.Save):
-		return h.w.saveReport(h.report.Markdown())
+		return h.w.saveReport(h.text)
 	case key.Matches(m, keys.Copy):
-		return h.w.copy(h.report.Markdown(), "the report")
+		return h.w.copy(h.text, "the report")
 	case key.Matches(m, keys.CopyMessage):
-		return h.w.copy(h.report.Message, "the message")
+		return h.w.copy(h.message, "the message")
 	case key.Matches(m, keys.Told):
 		told := h.w.now()
 		if !h.w.s.told.IsZero() {
@@ -92,7 +94,7 @@ func (h *handoffScreen) pressed(m tea.KeyMsg) tea.Cmd {
 		}
 		h.w.s.told = told
 		h.refresh()
-		return h.w.saveState(func(k *known) { k.Told = told })
+		return h.w.saveState(h.w.s, func(k *known) { k.Told = told })
 	}
 	h.doc.update(m)
 	return nil
@@ -104,11 +106,11 @@ func (h *handoffScreen) lines(w int) []string {
 	switch {
 	case h.wrong != "":
 		return wrap(w, style.bad.Render(glyph.bad)+" ", clean(h.wrong))
-	case h.report == nil:
+	case h.text == "":
 		return wrap(w, "", "Every item is measured once more, so that the report says what is true now.")
 	}
 	verdict := wrap(w, style.ok.Render(glyph.ok)+" ", "Ready for production, but for what a person has to see to.")
-	if !h.report.Ready {
+	if !h.ready {
 		verdict = wrap(w, style.bad.Render(glyph.bad)+" ", "Not ready for production: some items are not ok. Esc goes back to them.")
 	}
 	tick := "[ ] "
@@ -118,11 +120,11 @@ func (h *handoffScreen) lines(w int) []string {
 	out := slices.Concat(verdict, []string{""})
 	out = append(out, wrap(w, tick, "the admin list was asked to add the server to LibreNMS (t ticks this, m copies the message)")...)
 	out = append(out, "", style.title.Render("The message for the admin list"), "")
-	for l := range strings.Lines(h.report.Message) {
+	for l := range strings.Lines(h.message) {
 		out = append(out, softWrap(w, clean(strings.TrimRight(l, "\n")))...)
 	}
 	out = append(out, "", style.title.Render("The report, as it will be sent"), "")
-	for l := range strings.Lines(h.report.Markdown()) {
+	for l := range strings.Lines(h.text) {
 		out = append(out, softWrap(w, clean(strings.TrimRight(l, "\n")))...)
 	}
 	return out
@@ -144,7 +146,7 @@ func (e *engine) report(ctx context.Context, s *session) tea.Cmd {
 		in.Far = e.peers.look(ctx, e.cfg, e.ask, in, checklist.Items())
 		msg.report, msg.err = checklist.MakeReport(ctx, h, in, func(ev checklist.Event) {
 			write(ev)
-			e.send(eventsMsg{ev})
+			e.send(foundMsg{s, eventsMsg{ev}})
 		})
 		return msg
 	}

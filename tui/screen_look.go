@@ -58,7 +58,7 @@ func (l *lookScreen) update(msg tea.Msg) tea.Cmd {
 		}
 		return l.w.goToNext("")
 	case key.Matches(m, keys.RunAll):
-		return l.w.runAll("")
+		return l.w.runAll()
 	case key.Matches(m, keys.Verify):
 		return l.w.goToVerify()
 	case key.Matches(m, keys.Reload):

@@ -62,13 +62,13 @@ func (s *runScreen) good() bool {
 	if s.r.err != nil || len(s.r.finished) == 0 {
 		return false
 	}
-	return !checklist.Result{Steps: s.r.finished}.Failed() && !s.r.leaving
+	return !checklist.Result{Steps: s.r.finished}.Failed() && !s.r.leaving && !s.r.quit
 }
 
 func (s *runScreen) update(msg tea.Msg) tea.Cmd {
-	if _, ok := msg.(tickMsg); ok && s.r.running && s.w.s.status[s.r.step] == checklist.StepRunning && s.r.saved != s.r.step {
+	if _, ok := msg.(tickMsg); ok && s.r.running && s.r.s.status[s.r.step] == checklist.StepRunning && s.r.saved != s.r.step {
 		s.r.saved = s.r.step
-		return s.w.saveRunning(s.r.step)
+		return s.w.saveRunning(s.r.s, s.r.step)
 	}
 	m, ok := msg.(tea.KeyMsg)
 	if !ok {

@@ -81,6 +81,7 @@ func (s *startScreen) choose() tea.Cmd {
 		s.w.rehearse = true
 		return tea.Quit
 	}
+	s.w.giveUp() // it was about the server that was left
 	if s.cur == len(s.servers) {
 		if s.w.s.name != "" { // else it is the new one that was left by Back
 			s.w.s = newSession()
@@ -89,6 +90,10 @@ func (s *startScreen) choose() tea.Cmd {
 		return nil
 	}
 	k := s.servers[s.cur]
+	if s.w.running() && s.w.run.s.name == k.Name {
+		s.rejoin(s.w.run)
+		return nil
+	}
 	s.w.s = openSession(k)
 	c := newConnectScreen(s.w)
 	s.w.push(c)
@@ -105,6 +110,13 @@ func (s *startScreen) choose() tea.Cmd {
 		a, err := st.load(file)
 		return openedMsg{session, a, err}
 	}
+}
+
+// rejoin goes back to a server whose run goes on: it is connected already.
+func (s *startScreen) rejoin(r *run) {
+	s.w.s = r.s
+	s.w.push(newLookScreen(s.w))
+	s.w.push(newRunScreen(s.w, r))
 }
 
 // openSession is what is remembered of a server.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -53,7 +52,15 @@ func (s *stepScreen) runnable() (bool, string) {
 	case p.Status == checklist.StepPending:
 		return true, ""
 	}
-	return false, ""
+	open, _ := s.w.s.open(s.id)
+	return p.Status == checklist.StepSame && open != "", ""
+}
+
+// bothEnds says whether the step can be carried out though this server needs
+// nothing: for what the other end of a tunnel may need.
+func (s *stepScreen) bothEnds() bool {
+	ok, _ := s.runnable()
+	return !ok && s.w.busy == "" && s.plan().Status == checklist.StepSame && s.w.s.twoEnds(s.id)
 }
 
 func (s *stepScreen) keys() []key.Binding {
@@ -61,7 +68,7 @@ func (s *stepScreen) keys() []key.Binding {
 	ok, _ := s.runnable()
 	if s.hasLog() {
 		out = append(out, as(keys.Log, "watch it run"))
-		if s.w.run.ended && !s.w.run.leaving {
+		if r := s.run(); r.ended && !r.leaving {
 			out[0] = as(keys.Log, "its log")
 		}
 	}
@@ -71,6 +78,8 @@ func (s *stepScreen) keys() []key.Binding {
 		out = append(out, as(keys.Run, "run this step"))
 	case s.mustAnswer():
 		out = append(out, as(keys.Answers, "answer"))
+	case s.bothEnds():
+		out = append(out, as(keys.Enter, "next"), as(keys.Run, "look at both ends"))
 	default:
 		out = append(out, as(keys.Enter, "next"), as(keys.Reload, "look again"))
 	}
@@ -93,15 +102,25 @@ func (s *stepScreen) keys() []key.Binding {
 
 func (s *stepScreen) hasFields() bool { return len(fieldsOf(s.id, s.w.s.answers)) > 0 }
 
-// isRunning says whether the step runs on the server now.
-func (s *stepScreen) isRunning() bool {
-	return s.w.run != nil && (!s.w.run.ended || s.w.run.leaving) && s.w.run.step == s.id && s.status() == checklist.StepRunning
+// run is the last run, where it has anything to show of this step on this server.
+func (s *stepScreen) run() *run {
+	r := s.w.run
+	if r == nil || r.s != s.w.s {
+		return nil
+	}
+	if r.step != s.id && !r.has(s.id) {
+		return nil
+	}
+	return r
 }
 
-// hasLog says whether the last run has anything to show of this step.
-func (s *stepScreen) hasLog() bool {
-	return s.w.run != nil && (s.w.run.step == s.id || slices.ContainsFunc(s.w.run.finished, func(r checklist.StepResult) bool { return r.Step == s.id }))
+// isRunning says whether the step runs on the server now.
+func (s *stepScreen) isRunning() bool {
+	r := s.run()
+	return r != nil && (!r.ended || r.leaving) && r.step == s.id && s.status() == checklist.StepRunning
 }
+
+func (s *stepScreen) hasLog() bool { return s.run() != nil }
 
 // mustAnswer says whether the step cannot be judged for want of an answer.
 func (s *stepScreen) mustAnswer() bool {
@@ -119,7 +138,7 @@ func (s *stepScreen) update(msg tea.Msg) tea.Cmd {
 		return s.w.watch(s.id)
 	case s.isRunning() && key.Matches(m, keys.Run, keys.Skip, keys.Enter, keys.Undo):
 		s.w.notice = "this step is running now; l shows its log"
-	case key.Matches(m, keys.Run) && ok:
+	case key.Matches(m, keys.Run) && (ok || s.bothEnds()):
 		return s.w.runStep(s.id)
 	case key.Matches(m, keys.Reload) && !ok:
 		return s.w.lookAgain()
@@ -131,7 +150,7 @@ func (s *stepScreen) update(msg tea.Msg) tea.Cmd {
 	case key.Matches(m, keys.Answers) && s.hasFields():
 		s.w.push(newAnswersScreen(s.w, s.id, s.w.popThen(nil)))
 	case key.Matches(m, keys.RunAll):
-		return s.w.runAll(s.id)
+		return s.w.runAll()
 	case key.Matches(m, keys.NextStep):
 		return s.w.goToStep(neighbour(s.id, 1))
 	case key.Matches(m, keys.PrevStep):
@@ -231,6 +250,9 @@ func (s *stepScreen) foot(w int) []string {
 	case s.mustAnswer():
 		out = append(out, "")
 		out = append(out, wrap(w, "", "Press e to answer what is missing.")...)
+	case s.bothEnds():
+		out = append(out, "")
+		out = append(out, wrap(w, "", "Press r to look at both ends of the tunnels. What the other one needs is asked first, or shown to be pasted there.")...)
 	}
 	return out
 }
@@ -279,7 +301,7 @@ func (w *wizard) undoDialog(id string) *dialog {
 }
 
 func (w *wizard) undone(msg undoneMsg) tea.Cmd {
-	if errors.Is(msg.err, context.Canceled) {
+	if msg.session != w.s || errors.Is(msg.err, context.Canceled) {
 		return nil
 	}
 	w.busy = ""

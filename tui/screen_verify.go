@@ -64,7 +64,12 @@ func (v *verifyScreen) keys() []key.Binding {
 
 func (v *verifyScreen) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case eventsMsg:
+	case foundMsg:
+		for _, e := range msg.events {
+			if e.Finding != nil {
+				delete(v.measuring, e.Finding.Item)
+			}
+		}
 		v.refresh()
 	case verifiedMsg:
 		return v.done(msg)
@@ -109,10 +114,8 @@ func (v *verifyScreen) pressed(m tea.KeyMsg) tea.Cmd {
 
 // fixedBy is the step that mends the chosen item; "" when none does.
 func (v *verifyScreen) fixedBy() string {
-	if f, ok := v.finding(); ok && f.Fix != nil {
-		return f.Fix.Step
-	}
-	return ""
+	f, _ := v.finding()
+	return v.w.s.mends(f)
 }
 
 func (v *verifyScreen) choose(i int) {
@@ -283,8 +286,8 @@ func (v *verifyScreen) details(w int) []string {
 	put("got", f.Got)
 	if f.Fix != nil {
 		put("fix", f.Fix.Text)
-		if f.Fix.Step != "" {
-			put("", "f goes to the step "+f.Fix.Step)
+		if step := v.fixedBy(); step != "" {
+			put("", "f goes to the step "+step)
 		}
 	}
 	if f.Status == checklist.Waiting {

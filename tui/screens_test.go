@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -209,6 +210,78 @@ func TestVerifyScreens(t *testing.T) {
 	})
 }
 
+// trial is an item that is seen to work only by what comes of something sent.
+func trial() checklist.Item {
+	return checklist.Item{
+		ID: "mail", Title: "Does root's mail reach the relay?",
+		Probes: func(checklist.In) []remote.Probe { return nil },
+		Act:    func(checklist.In) []string { return []string{"send a mail"} },
+		Judge: func(checklist.In, checklist.Seen) checklist.Finding {
+			return checklist.Finding{Status: checklist.Unknown, Want: "a mail that arrived", Got: "none was sent yet"}
+		},
+	}
+}
+
+func TestTheTestThatIsSent(t *testing.T) {
+	eachSize(t, func(b *bench, shot func(string)) {
+		items := append(page.items(), trial())
+		page.items = func() []checklist.Item { return items }
+		b.connect()
+		b.keys("v", "t")
+		shot("ask-try")
+		b.keys("esc")
+		b.contains("t send a test")
+	})
+}
+
+// TestRunsThatWereTakenBackOrStopped: neither is an error of the admin's, and the
+// screen says what is there now.
+func TestRunsThatWereTakenBackOrStopped(t *testing.T) {
+	eachSize(t, func(b *bench, shot func(string)) {
+		b.connect()
+		b.w.s.asked["firewall"] = true
+		b.do(b.w.goToStep("firewall"))
+		b.host.restore["firewall"] = "the way in was not proved within two minutes"
+		b.keys("r")
+		b.when("the run has ended", func() bool { return b.w.run.ended && b.w.busy == "" })
+		shot("ran-restored")
+		b.keys("esc")
+		b.host.hold = make(chan struct{})
+		b.do(b.w.goToStep("packages"))
+		b.keys("r")
+		b.until("40 %")
+		b.keys("c", "s")
+		b.when("the run has ended", func() bool { return b.w.run.ended && b.w.busy == "" })
+		shot("ran-stopped")
+	})
+}
+
+// TestAStepThatCannotBeJudged: for want of an answer, and of a reading.
+func TestAStepThatCannotBeJudged(t *testing.T) {
+	eachSize(t, func(b *bench, shot func(string)) {
+		otherStep(-1, checklist.Step{
+			ID: "timezone", Title: "set the time zone", Why: "logs of several servers can be compared only when their clocks agree",
+			Want: func(checklist.In) ([]checklist.Resource, error) { return []checklist.Resource{unreadable{}}, nil },
+		})
+		b.connect()
+		b.w.push(newStepScreen(b.w, "hostname")) // its questions were left by Back
+		shot("step-unanswered")
+		b.do(b.w.goToStep("timezone"))
+		shot("step-unknown")
+	})
+}
+
+// unreadable is what a server gives no word of.
+type unreadable struct{}
+
+func (unreadable) Name() string { return "the clock" }
+
+func (unreadable) Probes() []remote.Probe { return nil }
+
+func (unreadable) Compare([]remote.Answer) (checklist.Change, error) {
+	return checklist.Change{}, errors.New("gave no answer within 20 seconds")
+}
+
 func TestHandoffScreens(t *testing.T) {
 	eachSize(t, func(b *bench, shot func(string)) {
 		b.connect()
@@ -237,7 +310,7 @@ func TestAQuestionThatDoesNotFitScrolls(t *testing.T) {
 	for i := range 40 {
 		p.Changes = append(p.Changes, checklist.Change{Resource: fmt.Sprintf("file %d", i), Now: "absent", Want: "there"})
 	}
-	b.w.run = newRun(page.steps()[1:2], nil, false)
+	b.w.run = newRun(b.w.s, page.steps()[1:2], nil, false)
 	b.do(approveMsg{b.w.run, p, make(chan approval, 1)})
 	golden(t, "ask-surprise-60x20", b.w.View())
 	b.contains("yes, go on", "stop here")

@@ -24,7 +24,8 @@ type session struct {
 	status   map[string]checklist.StepStatus
 	reason   map[string]string
 	detail   map[string][]string
-	current  *remote.Status // a step that an earlier start left running
+	far      map[string]farEnd // the other ends of tunnels, by the peer's name
+	current  *remote.Status    // a step that an earlier start left running
 	findings map[string]checklist.Finding
 	verified time.Time // when all items were last measured
 	told     time.Time // when the admin ticked that the list was told
@@ -36,7 +37,7 @@ func newSession() *session {
 	return &session{
 		typed: map[string]string{}, asked: map[string]bool{}, plan: map[string]checklist.StepPlan{},
 		status: map[string]checklist.StepStatus{}, reason: map[string]string{}, detail: map[string][]string{},
-		findings: map[string]checklist.Finding{},
+		findings: map[string]checklist.Finding{}, far: map[string]farEnd{},
 	}
 }
 
@@ -51,6 +52,10 @@ func (s *session) took(facts checklist.Facts, plan checklist.Plan) {
 		if s.status[p.Step] == p.Status {
 			delete(s.reason, p.Step)
 			delete(s.detail, p.Step)
+		}
+		status, why := s.open(p.Step)
+		if now := s.status[p.Step]; status != "" && (now == checklist.StepSame || now == checklist.StepChanged) {
+			s.status[p.Step], s.reason[p.Step] = status, why
 		}
 	}
 }
@@ -68,6 +73,9 @@ func settle(old, read checklist.StepStatus) checklist.StepStatus {
 
 // happened takes an event of a run.
 func (s *session) happened(e checklist.Event) {
+	if s.happenedFar(e) {
+		return
+	}
 	switch e.Kind {
 	case checklist.EventPlanned:
 		if e.Plan != nil {
@@ -141,6 +149,7 @@ func neighbour(id string, by int) string {
 // skip leaves a step out on the admin's word.
 func (s *session) skip(id string) {
 	s.status[id] = checklist.StepSkipped
+	s.leaveOut(id)
 	delete(s.reason, id)
 	delete(s.detail, id)
 }

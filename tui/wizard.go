@@ -104,23 +104,26 @@ func (w *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return w, w.saveDraft()
 	case runMsg:
 		return w, w.happened(msg)
-	case eventsMsg:
-		for _, e := range msg {
-			w.s.happened(e)
+	case dialledMsg:
+		msg.session.dialled(msg.peer, msg.host, msg.err)
+		return w, nil
+	case foundMsg:
+		for _, e := range msg.events {
+			msg.session.happened(e)
 		}
 		return w, w.top().update(msg)
 	}
 	return w, w.reported(msg)
 }
 
-// happened takes events of a run, also of one that is not on the screen now. A
-// server that has moved is kept at its new address at once.
+// happened takes events of a run, also of one that is not on the screen now, or
+// whose server is not. One that has moved is kept at its new address at once.
 func (w *wizard) happened(msg runMsg) (keep tea.Cmd) {
 	told := false
 	for _, e := range msg.events {
-		w.s.happened(e)
+		msg.run.s.happened(e)
 		if e.Kind == checklist.EventMoved {
-			keep = w.saveDraft()
+			keep = w.saveDraftOf(msg.run.s)
 		}
 		msg.run.happened(e, w.now())
 		told = told || !lossy(e.Kind)
@@ -143,7 +146,7 @@ func (w *wizard) reported(msg tea.Msg) tea.Cmd {
 	case undoneMsg:
 		return w.undone(msg)
 	case verifiedMsg:
-		if errors.Is(msg.err, context.Canceled) {
+		if msg.session != w.s || errors.Is(msg.err, context.Canceled) {
 			return nil // given up by Back; something else may be waited for now
 		}
 		w.busy = ""
@@ -249,10 +252,7 @@ func (w *wizard) push(s screen) { w.stack = append(w.stack, s) }
 // back always works. On the first screen it leaves; what a screen was waiting
 // for is given up.
 func (w *wizard) back() tea.Cmd {
-	if w.busy != "" {
-		w.stop()
-		w.busy = ""
-	}
+	w.giveUp()
 	if len(w.stack) == 1 {
 		return w.quit()
 	}
@@ -265,6 +265,18 @@ func (w *wizard) back() tea.Cmd {
 	return cmd
 }
 
+// giveUp waits no longer for what is waited for.
+func (w *wizard) giveUp() {
+	if w.busy != "" {
+		w.stop()
+		w.busy, w.after = "", nil
+	}
+	if i := w.verifying(); i >= 0 {
+		v, _ := w.stack[i].(*verifyScreen)
+		clear(v.measuring)
+	}
+}
+
 // refresh has the screen on top drawn anew, because what it shows has changed.
 func (w *wizard) refresh() {
 	if r, ok := w.top().(interface{ refresh() }); ok {
@@ -274,7 +286,7 @@ func (w *wizard) refresh() {
 
 // quit asks only when something runs on the server.
 func (w *wizard) quit() tea.Cmd {
-	if w.run != nil && !w.run.ended && !w.run.leaving {
+	if w.running() {
 		w.open(w.leaveDialog(w.run, true))
 		return nil
 	}

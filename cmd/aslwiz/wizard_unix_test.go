@@ -85,8 +85,8 @@ func TestTheWizardFromStartToHandOff(t *testing.T) {
 	x.Press("r")
 	x.Until("back to the verification")
 	x.Press("enter")
-	x.Until("t send a test")
-	x.Press("t")
+	p.Calm()
+	x.Press("t") // mail is not known to arrive before one is sent
 	x.Until("Send a test?")
 	x.Press("y")
 	for range 10 { // what waits is measured again by itself too, in its own time
@@ -182,8 +182,6 @@ func TestLineModeFromStartToHandOff(t *testing.T) {
 		{"Step screen (run", "run"},
 		{"Verification (", "red"},
 		{"screen: ok", "-"},
-		{"Verification (", "try"},
-		{"mail: ok", "-"},
 		{"Verification (", "wait"},
 		{"Nothing waits", "-"},
 		{"Verification (", "report"},
