@@ -182,6 +182,8 @@ func TestLineModeFromStartToHandOff(t *testing.T) {
 		{"Step screen (run", "run"},
 		{"Verification (", "red"},
 		{"screen: ok", "-"},
+		{"Verification (", "try"},
+		{"mail: ok", "-"},
 		{"Verification (", "wait"},
 		{"Nothing waits", "-"},
 		{"Verification (", "report"},
