@@ -917,6 +917,7 @@ show_change() { # N PATH
 
 resolve() { # a state that the machine's going down has overtaken
   if [ "$S" != "$T/status" ]; then
+    alive || load_status # it may have ended this moment
     case $state in running | proving) alive || { state=lost reason='the undo was cut off'; } ;; esac
     return 0
   fi
