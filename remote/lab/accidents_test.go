@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aslwiz/remote/ptytest"
 )
 
 // holder takes dpkg's lock for a while, as somebody else's apt would.
@@ -67,6 +69,31 @@ func accidents(t *testing.T) {
 	w.must(0, "undo", "packages")
 	if got := on(t, Container, "systemctl is-enabled haveged; systemctl is-active haveged; :"); got != "disabled\ninactive" {
 		t.Errorf("haveged after the undo: %q", got)
+	}
+	ctrlC(t, w)
+}
+
+// ctrlC presses it at a terminal while the step waits for dpkg's lock, and answers
+// that it may be left running, and another time that it is to stop. The next aslwiz
+// knows of it.
+func ctrlC(t *testing.T, w *wizard) {
+	for _, c := range []struct{ answer, said, next string }{
+		{"l", "goes on running on the server", "step packages"},
+		{"s", "stopped on your word", ""},
+	} {
+		on(t, Container, "DEBIAN_FRONTEND=noninteractive apt-get -qq purge ncdu >/dev/null; systemctl stop holder 2>/dev/null; "+holder)
+		x := ptytest.Start(t, w.command(t.Context(), "apply", "--yes", "--only", "packages"), 100, 30)
+		x.Patience = 2 * time.Minute
+		x.Until("held by")
+		x.Press("ctrl+c")
+		x.Until("l = leave it running")
+		x.Type(c.answer + "\n")
+		x.Until(c.said)
+		_ = x.End()
+		out := w.must(0, applyOnly("packages")...)
+		if !strings.Contains(out, c.next) || on(t, Container, "dpkg-query -W -f '${db:Status-Status}' ncdu") != "installed" {
+			t.Errorf("after %q and another apply:\n%s", c.answer, out)
+		}
 	}
 }
 
