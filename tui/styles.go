@@ -12,21 +12,22 @@ import (
 	_ "aslwiz/tui/background" // before Bubble Tea
 )
 
-// style are all colours, of the terminal's own 16, so that its theme decides how
-// they look. They only repeat what words and marks say.
+// style are all colours, of the terminal's own first eight: a theme chooses those to
+// be read on its background, be it light or dark, which the bright eight need not be.
+// They only repeat what words and marks say.
 var style = struct {
 	plain, title, key, ok, bad, warn, faint, accent, added, removed lipgloss.Style
 }{
 	plain:   lipgloss.NewStyle(),
 	title:   lipgloss.NewStyle().Bold(true),
-	key:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "4", Dark: "14"}),
-	ok:      lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "2", Dark: "10"}),
-	bad:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "1", Dark: "9"}),
-	warn:    lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "5", Dark: "11"}),
+	key:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("6")),
+	ok:      lipgloss.NewStyle().Foreground(lipgloss.Color("2")),
+	bad:     lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("1")),
+	warn:    lipgloss.NewStyle().Foreground(lipgloss.Color("5")),
 	faint:   lipgloss.NewStyle().Faint(true),
-	accent:  lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "4", Dark: "14"}),
-	added:   lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "2", Dark: "10"}),
-	removed: lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "1", Dark: "9"}),
+	accent:  lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("6")),
+	added:   lipgloss.NewStyle().Foreground(lipgloss.Color("2")),
+	removed: lipgloss.NewStyle().Foreground(lipgloss.Color("1")),
 }
 
 // noColours takes the colours away, but not the block where the next letter goes

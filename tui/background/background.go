@@ -7,19 +7,7 @@
 // "aslwiz" comes before "github.com".
 package background
 
-import (
-	"os"
-	"strings"
+import "github.com/charmbracelet/lipgloss"
 
-	"github.com/charmbracelet/lipgloss"
-)
-
-func init() { lipgloss.SetHasDarkBackground(dark(os.Getenv("COLORFGBG"))) }
-
-// dark reads COLORFGBG, which some terminals set to "foreground;background" in
-// the numbers of the 16 colours. Most terminals are dark, and the colours that
-// the wizard uses can be read on both.
-func dark(colours string) bool {
-	i := strings.LastIndexByte(colours, ';')
-	return i < 0 || (colours[i+1:] != "7" && colours[i+1:] != "15")
-}
+// No colour of aslwiz depends on the answer.
+func init() { lipgloss.SetHasDarkBackground(true) }
