@@ -16,7 +16,7 @@ var itemDNS = Item{
 	ID:      "dns",
 	Title:   "Is it configured in DNS both forward and reverse?",
 	Probes:  serverLookups,
-	Lookups: outsideLookups,
+	Lookups: func(in In) []remote.Lookup { return append(outsideLookups(in), insideLookups(in)...) },
 	Judge:   judgeDNS,
 }
 
@@ -26,6 +26,19 @@ func outsideLookups(in In) []remote.Lookup {
 		out = append(out,
 			remote.Lookup{Resolver: in.Answers.Resolver, Name: in.Answers.FQDN(), Type: recordType(a)},
 			remote.Lookup{Resolver: in.Answers.Resolver, Name: reverseName(a), Type: "PTR"})
+	}
+	return out
+}
+
+// insideLookups put the same questions to the server's own resolver: getent shows where
+// a name leads, and not by which hops.
+func insideLookups(in In) []remote.Lookup {
+	if len(in.Facts.DNS) == 0 {
+		return nil
+	}
+	out := outsideLookups(in)
+	for i := range out {
+		out[i].Resolver, out[i].FromServer = in.Facts.DNS[0].String(), true
 	}
 	return out
 }
@@ -46,10 +59,15 @@ func judgeDNS(in In, seen Seen) Finding {
 	var v dnsVerdict
 	for i, addr := range addrs {
 		v.fromServer(addr, name, seen.Answers[2*i], seen.Answers[2*i+1])
-		if len(seen.Lookups) == 2*len(addrs) {
+		if len(seen.Lookups) >= 2*len(addrs) {
 			v.fromOutside(addr, name, ptrName(in.Answers), seen.Lookups[2*i], seen.Lookups[2*i+1])
 		} else {
 			v.unsure = append(v.unsure, "not asked from outside")
+		}
+	}
+	for _, a := range seen.Lookups[min(2*len(addrs), len(seen.Lookups)):] {
+		if a.Issue == "" { // else getent's answer above is all there is
+			v.evidence = append(v.evidence, fmt.Sprintf("at the server (%s): %s", a.Asked, lookupLine(a)))
 		}
 	}
 	f.Evidence = v.evidence

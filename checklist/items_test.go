@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -145,6 +146,32 @@ func TestJudgeDNS(t *testing.T) {
 		f := judgeDNS(in, Seen{Answers: c.server, Lookups: c.outside})
 		if f.Status != c.want || !strings.Contains(f.Got, c.got) {
 			t.Errorf("%s: %s, %q", c.name, f.Status, f.Got)
+		}
+	}
+}
+
+// The evidence has each hop, from outside and by the server's own resolver.
+func TestDNSShowsTheHops(t *testing.T) {
+	t.Parallel()
+	in := labIn(t)
+	in.Answers.Network.IPv6, in.Answers.Network.Gateway6 = "", ""
+	in.Facts.DNS = []netip.Addr{netip.MustParseAddr("198.51.100.1")}
+	var answers []remote.LookupAnswer
+	for _, q := range itemDNS.Lookups(in) {
+		a := remote.LookupAnswer{Lookup: q, Asked: "outside", Code: "ok", Values: []string{"198.51.100.11"}}
+		if q.FromServer {
+			a.Asked = q.Resolver
+		}
+		if q.Type == "PTR" {
+			a.Hops, a.Values = []string{q.Name + " -> stats.PTR.example.net"}, []string{"stats.example.net"}
+		}
+		answers = append(answers, a)
+	}
+	f := judgeDNS(in, Seen{Answers: []remote.Answer{text("198.51.100.11 STREAM stats.example.net\n"), text("198.51.100.11 stats.example.net\n")}, Lookups: answers})
+	said := strings.Join(f.Evidence, "\n")
+	for _, where := range []string{"outside (outside)", "at the server (198.51.100.1)"} {
+		if want := where + ": 11.100.51.198.in-addr.arpa -> CNAME stats.PTR.example.net -> PTR stats.example.net"; f.Status != Passed || !strings.Contains(said, want) {
+			t.Errorf("%s; no %q in\n%s", f.Status, want, said)
 		}
 	}
 }

@@ -23,11 +23,14 @@ const (
 	lookupTries   = 2
 )
 
-// Lookup is a question to a resolver, asked from this computer.
+// Lookup is a question to a resolver, asked from this computer or from a server.
 type Lookup struct {
 	Resolver string // its address; "": this computer's own
 	Name     string // "stats.example.net", "11.100.51.198.in-addr.arpa"
 	Type     string // "A", "AAAA" or "PTR"
+	// FromServer has the server's end of the connection reach the resolver, by TCP;
+	// where sshd forwards nothing (AllowTcpForwarding), nothing is known.
+	FromServer bool
 }
 
 // LookupAnswer is what a resolver said. Its text is untrusted and cleaned.
@@ -40,23 +43,31 @@ type LookupAnswer struct {
 	Issue  string   // why nothing is known; "" when there was an answer
 }
 
+// dial makes a connection, from here or from a server.
+type dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 // LookUp asks all questions at once; the answers are in their order.
-func LookUp(ctx context.Context, questions []Lookup) []LookupAnswer {
+func (s *Server) LookUp(ctx context.Context, questions []Lookup) []LookupAnswer {
+	return lookUpAll(ctx, questions, func(ctx context.Context, network, address string) (net.Conn, error) {
+		return s.client.SSH().DialContext(ctx, network, address)
+	})
+}
+
+func lookUpAll(ctx context.Context, questions []Lookup, there dial) []LookupAnswer {
 	out := make([]LookupAnswer, len(questions))
 	var wg sync.WaitGroup
 	for i, q := range questions {
-		wg.Go(func() { out[i] = lookUp(ctx, q) })
+		from := (&net.Dialer{}).DialContext
+		if q.FromServer {
+			from = there
+		}
+		wg.Go(func() { out[i] = lookUp(ctx, q, from) })
 	}
 	wg.Wait()
 	return out
 }
 
-// LookUp asks from where aslwiz runs; the server has no part in it.
-func (s *Server) LookUp(ctx context.Context, questions []Lookup) []LookupAnswer {
-	return LookUp(ctx, questions)
-}
-
-func lookUp(ctx context.Context, q Lookup) LookupAnswer {
+func lookUp(ctx context.Context, q Lookup, from dial) LookupAnswer {
 	a := LookupAnswer{Lookup: q}
 	server, err := resolverAddress(ctx, q.Resolver)
 	if err != nil {
@@ -72,7 +83,7 @@ func lookUp(ctx context.Context, q Lookup) LookupAnswer {
 	}
 	var msg dnsmessage.Message
 	for range lookupTries {
-		if msg, err = exchange(ctx, server, query, id); err == nil || ctx.Err() != nil {
+		if msg, err = exchange(ctx, from, server, query, id, q.FromServer); err == nil || ctx.Err() != nil {
 			break
 		}
 	}
@@ -125,26 +136,27 @@ func packQuestion(id uint16, q Lookup) ([]byte, error) {
 	return msg.Pack()
 }
 
-// exchange asks by UDP, and by TCP where the answer did not fit.
-func exchange(ctx context.Context, server string, query []byte, id uint16) (dnsmessage.Message, error) {
-	msg, err := exchangeOver(ctx, "udp", server, query, id)
-	if err == nil && msg.Truncated {
-		return exchangeOver(ctx, "tcp", server, query, id)
+// exchange asks by UDP, and by TCP where the answer did not fit, or there is only TCP.
+func exchange(ctx context.Context, from dial, server string, query []byte, id uint16, onlyTCP bool) (msg dnsmessage.Message, err error) {
+	if !onlyTCP {
+		msg, err = exchangeOver(ctx, from, "udp", server, query, id)
+	}
+	if onlyTCP || err == nil && msg.Truncated {
+		return exchangeOver(ctx, from, "tcp", server, query, id)
 	}
 	return msg, err
 }
 
-func exchangeOver(ctx context.Context, network, server string, query []byte, id uint16) (dnsmessage.Message, error) {
+func exchangeOver(ctx context.Context, from dial, network, server string, query []byte, id uint16) (dnsmessage.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	var msg dnsmessage.Message
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, server)
+	conn, err := from(ctx, network, server)
 	if err != nil {
 		return msg, err
 	}
 	defer func() { _ = conn.Close() }()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // one through a server knows no deadline
 	if network == "tcp" {
 		query = append(binary.BigEndian.AppendUint16(nil, uint16(len(query))), query...) //nolint:gosec // a question is short
 	}
