@@ -352,3 +352,9 @@ func TestTheSmallestWindow(t *testing.T) {
 	b.keys("?")
 	golden(t, "help-60x20", b.w.View())
 }
+
+// A terminal that does not know its size is taken for one of the usual size.
+func TestNoSize(t *testing.T) {
+	b := newBench(t, 0, 0)
+	b.contains("a new server")
+}

@@ -76,6 +76,9 @@ func (w *wizard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		w.width, w.height = msg.Width, msg.Height
+		if w.width == 0 || w.height == 0 { // a serial line, which has no size of its own
+			w.width, w.height = 80, 24
+		}
 		return w, nil
 	case tea.KeyMsg:
 		cmd := w.typed(msg)
