@@ -51,8 +51,8 @@ golden: ## write the golden files anew; look at the diff before you commit it
 	$(GO) test ./cmd/aslwiz -run TestTheWizardFromStartToHandOff -update-docs
 
 FUZZTIME ?= 10s
-FUZZERS := checklist:FuzzParseAnswers checklist:FuzzFacts checklist:FuzzTunnelStatus \
-	remote:FuzzFrame remote:FuzzReport remote:FuzzSurvey remote:FuzzLog
+FUZZERS := checklist:FuzzParseAnswers checklist:FuzzFacts checklist:FuzzTunnelStatus checklist:FuzzJudge checklist:FuzzCompare \
+	remote:FuzzFrame remote:FuzzReport remote:FuzzSurvey remote:FuzzParseSurvey remote:FuzzLog remote:FuzzMaskAcrossPieces
 
 fuzz: ## look for input that breaks a parser, FUZZTIME (10s) for each
 	@for f in $(FUZZERS); do \

@@ -65,3 +65,66 @@ func FuzzTunnelStatus(f *testing.F) {
 		}
 	})
 }
+
+// FuzzJudge: whatever a server answers to an item's questions, there is a verdict, and
+// one text for all of them is never a good one.
+func FuzzJudge(f *testing.F) {
+	r := loadRecording(f, "debian12-done")
+	in := In{Answers: labAnswers(), Facts: r.Facts}
+	in.Answers.Peers = []Peer{{Name: "two", Addresses: []string{"198.51.100.12", "2001:db8:51::12"}}}
+	for _, it := range Items() {
+		if it.Probes == nil {
+			continue
+		}
+		for _, a := range r.answers(it.Probes(in)) {
+			f.Add(a.Code, string(a.Out))
+		}
+	}
+	f.Fuzz(func(t *testing.T, code int, text string) {
+		for _, it := range Items() {
+			if it.Probes == nil {
+				continue
+			}
+			var seen Seen
+			for _, p := range it.Probes(in) {
+				seen.Answers = append(seen.Answers, remote.Answer{Probe: p, Code: code, Out: []byte(text)})
+			}
+			seen.After = seen.Answers
+			if it.Lookups != nil {
+				for _, q := range it.Lookups(in) {
+					seen.Lookups = append(seen.Lookups, remote.LookupAnswer{Lookup: q, Code: text, Values: []string{text}, Hops: []string{text}})
+				}
+			}
+			if got := it.Judge(in, seen); got.Status == "" || got.Status == Passed && it.ID != "hostname" {
+				t.Errorf("%s: %+v", it.ID, got)
+			}
+		}
+	})
+}
+
+// FuzzCompare: whatever a server answers, a step's resources compare it with what they
+// want, or say that they cannot.
+func FuzzCompare(f *testing.F) {
+	r := loadRecording(f, "debian12-done")
+	in := In{Answers: labAnswers(), Facts: r.Facts}
+	var all []Resource
+	for _, s := range Steps() {
+		if list, err := s.Want(in); err == nil {
+			all = append(all, list...)
+		}
+	}
+	for _, res := range all {
+		for _, a := range r.answers(res.Probes()) {
+			f.Add(a.Code, string(a.Out))
+		}
+	}
+	f.Fuzz(func(_ *testing.T, code int, text string) {
+		for _, res := range all {
+			var answers []remote.Answer
+			for _, p := range res.Probes() {
+				answers = append(answers, remote.Answer{Probe: p, Code: code, Out: []byte(text)})
+			}
+			_, _ = res.Compare(answers)
+		}
+	})
+}

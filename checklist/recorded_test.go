@@ -29,7 +29,7 @@ type recording struct {
 	byKey map[string]remote.Answer
 }
 
-func loadRecording(t *testing.T, name string) *recording {
+func loadRecording(t testing.TB, name string) *recording {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "recorded", name+".json"))
 	if err != nil {

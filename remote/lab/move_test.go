@@ -41,7 +41,8 @@ func move(t *testing.T) {
 type mistake struct {
 	name    string
 	was, is string // in the answers
-	meddle  string // what somebody does on the server before the restart
+	todo    string // gives the steps something to do
+	meddle  string // what somebody does to the steps' files before the restart
 	by      string // who restarts it; "" is the step reboot
 }
 
@@ -55,7 +56,8 @@ func wrongNetwork(t *testing.T) {
 		gateway,
 		{name: "wrong prefix", was: "ipv4: 198.51.100.11/24", is: "ipv4: 198.51.100.11/4"},
 		{
-			name: "wrong MAC", was: "search: [example.net]", is: "search: [example.net, example.org]",
+			name:   "wrong MAC",
+			todo:   "sed -i 's/autoconf 0/autoconf 1/' /etc/network/interfaces; rm /etc/udev/rules.d/70-persistent-net.rules",
 			meddle: `sed -i 's/52:54:00:51:00:11/52:54:00:51:00:99/' /etc/udev/rules.d/70-persistent-net.rules /etc/network/interfaces; update-initramfs -u`,
 		},
 		watched,
@@ -70,11 +72,11 @@ func (m mistake) comesBack(t *testing.T) {
 	must(t, Far(t.Context()))
 	defer func() { must(t, Near(context.WithoutCancel(t.Context()))) }()
 	had := "cat /etc/network/interfaces | sha256sum; ip -o -4 addr show scope global | awk '{print $4}'; ip route show default | cut -d ' ' -f 1-3"
+	if m.todo != "" {
+		sh(t, m.todo)
+	}
 	before := sh(t, had)
 	w := newWizard(t, strings.Replace(serverAnswers(t), m.was, m.is, 1)+"\nfail2ban:\n  ignore: [203.0.113.9, 2001:db8:7::9]\n")
-	if m.meddle != "" {
-		sh(t, "echo '# mine' >>/etc/udev/rules.d/70-persistent-net.rules") // so that the step nic-name has something to do
-	}
 	w.must(0, "apply", "--yes", "--plain", "--only", "network", "--only", "nic-name")
 	if m.meddle != "" {
 		sh(t, m.meddle)
