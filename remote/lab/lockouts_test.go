@@ -136,7 +136,7 @@ status="/var/lib/aslwiz/tx/*-fail2ban/status" wait="-t raw -p tcp --dport 22 --s
 until grep -qs -e ^state=running -e ^state=proving $status; do sleep 0.1; done
 iptables -I PREROUTING $wait
 until grep -qs ^state=proving $status; do sleep 0.1; done
-fail2ban-client set sshd banip 198.51.100.9
+until fail2ban-client set sshd banip 198.51.100.9; do sleep 0.2; done
 iptables -D PREROUTING $wait'`)
 	code, out, errs := wider.run("apply", "--yes", "--plain", "--guard", guardTime.String(), "--only", "fail2ban")
 	begun := time.Now()
