@@ -123,8 +123,7 @@ func (f *faults) shutOutTwin(l twinShut) {
 func (f *faults) banOwnAddress() {
 	const guardTime = 30 * time.Second
 	t := f.t
-	must(t, Restore(t.Context(), Twin, "ready"))
-	f.again()
+	must(t, Restore(t.Context(), Twin, "ready")) // with fail2ban as it comes, which spares nobody
 	text, err := os.ReadFile(f.answers)
 	must(t, err)
 	wider := f.in(t)
