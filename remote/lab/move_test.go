@@ -104,7 +104,8 @@ func (m mistake) comesBack(t *testing.T) {
 		t.Errorf("the network is not what it was:\n%s\nwas\n%s", after, before)
 	}
 	if m.by != "" {
-		_, told, _ = w.run("apply", "--yes", "--plain", "--only", "screen")
+		_, out, errs := w.run("apply", "--yes", "--plain", "--only", "screen")
+		told = out + errs
 	}
 	if code != 3 || !strings.Contains(told, "restored") {
 		t.Errorf("exit %d after %s, want 3 and the word restored:\n%s", code, time.Since(start).Round(time.Second), told)
