@@ -96,7 +96,11 @@ func proofs(t *testing.T) {
 // clock, which provision has seen synchronised and which needs minutes.
 func settled(t *testing.T, w *wizard) {
 	t.Helper()
-	if red := w.red(append(allButTime(), "--watch", "--try")...); len(red) > 0 {
+	red := w.red(append(allButTime(), "--watch", "--try")...)
+	if len(red) > 0 { // what waited in a queue while the clock stood still is under way
+		red = w.red(append(allButTime(), "--watch")...)
+	}
+	if len(red) > 0 {
 		t.Fatalf("not green to begin with: %v", red)
 	}
 }
