@@ -26,7 +26,7 @@ var itemMonitoring = Item{
 			remote.ReadCommand("ss", "-Hlnu", "sport", "=", ":161"),
 			remote.ReadUnit("rsyslog.service"),
 			remote.ReadFile(logForward),
-			remote.ReadSetting("log lines that wait", "find /var/spool/rsyslog -name 'aslwiz-forward.0*' 2>/dev/null | wc -l"),
+			remote.ReadSetting("log lines that wait", logWaits(in.Answers.Logging.LogPort())),
 		}
 		if s := in.Answers.SNMP; s.Given() && !s.V2() {
 			probes = append(probes, snmpUser(s).Probes()...)
@@ -34,6 +34,19 @@ var itemMonitoring = Item{
 		return probes
 	},
 	Judge: judgeMonitoring,
+}
+
+// logWaits counts the files that hold lines for the log host. rsyslog keeps the one
+// that it began with open until it is full: while it is connected, what is older than
+// its start has gone.
+func logWaits(port int) string {
+	return fmt.Sprintf(`n=0 since=0
+[ -z "$(ss -Htn state established dport = :%d)" ] ||
+  since=$(date -d "$(systemctl show -p ActiveEnterTimestamp --value rsyslog.service)" +%%s)
+for k in /var/spool/rsyslog/aslwiz-forward.0*; do
+  [ ! -e "$k" ] || [ "$(stat -c %%Y "$k")" -lt "$since" ] || n=$((n + 1))
+done
+echo $n`, port)
 }
 
 func judgeMonitoring(in In, seen Seen) Finding {
