@@ -66,6 +66,17 @@ func states() []state {
 	}
 }
 
+// likeLabsServer lets the machine be what the lab's fresh server is: with compilers, which
+// take minutes to unpack there, in another zone, and with files as its image has them.
+func (m *machine) likeLabsServer() {
+	for _, p := range []string{"g++", "gcc", "libacl1-dev", "libssl-dev", "python3", "python3-dev"} {
+		m.packages[p] = "installed"
+	}
+	m.zone = "Europe/Berlin"
+	m.write(networkFile, strings.ReplaceAll(m.text(networkFile), "\t", ""))
+	m.files["/etc/hostname"].mode = 0o755
+}
+
 // likeLabsNMS lets the machine be what the lab's monitoring system is: a server
 // that has a compiler and a daemon of tunnels already.
 func (m *machine) likeLabsNMS() {

@@ -113,7 +113,7 @@ func recordedStates(t *testing.T) []state {
 }
 
 func (r recording) state(name string) state {
-	s := state{file: name, answers: r.Answers, steps: r.Steps, broken: r.Breaks, address: "11"}
+	s := state{file: name, answers: r.Answers, steps: r.Steps, broken: r.Breaks, address: "11", before: (*machine).likeLabsServer}
 	s.tried = slices.Contains(s.steps, "reboot") // whoever has finished the page sends a test
 	for _, a := range r.Said {
 		s.said = append(s.said, saidThere{remote.Probe{Kind: a.Kind, Args: a.Args}, a.Code, a.Out, a.Issue})
