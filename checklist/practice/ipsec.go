@@ -234,6 +234,9 @@ func (m *machine) statusall() string {
 		fmt.Fprintf(&sas, "%12s{%d}:  AES_GCM_16_256, %s_i%s, %s_o%s, rekeying in 42 minutes\n", name, i+1, bytesOf(u.in), pktsOf(u.in), bytesOf(u.out), pktsOf(u.out))
 		fmt.Fprintf(&sas, "%12s{%d}:   %s/%d === %s/%[4]d\n", name, i+1, c.left, bits, c.right)
 	}
+	if up+connecting == 0 {
+		sas.WriteString("  none\n")
+	}
 	outside, shunted := m.shunts()
 	return fmt.Sprintf(`Status of IKE charon daemon (strongSwan 5.9.8, Linux %s, x86_64):
   uptime: %d seconds, since %s
@@ -263,23 +266,38 @@ func (m *machine) tunnelLook(p remote.Probe, name string) remote.Answer {
 	}
 	const part = "=== aslwiz ===\n"
 	before := m.statusall()
-	ping := ""
-	if c, ok := m.conns[name]; ok {
-		replies, tail := "", "3 packets transmitted, 0 received, 100% packet loss, time 2034ms\n\n"
-		if m.established(name) {
-			m.ping(name, c)
-			for n := range 3 {
-				replies += fmt.Sprintf("64 bytes from %s: icmp_seq=%d ttl=64 time=21.%d ms\n", c.right, n+1, n)
-			}
-			tail = "3 packets transmitted, 3 received, 0% packet loss, time 1004ms\nrtt min/avg/max/mdev = 21.000/21.100/21.200/0.082 ms\n"
-		}
-		head := fmt.Sprintf("PING %s (%[1]s) 56(84) bytes of data.", c.right)
-		if c.right.Is6() {
-			head = fmt.Sprintf("PING %s(%[1]s) 56 data bytes", c.right)
-		}
-		ping = fmt.Sprintf("%s\n%s\n--- %s ping statistics ---\n%s", head, replies, c.right, tail)
+	c, tunnelled := m.conns[name]
+	right, through := c.right, m.established(name)
+	if !tunnelled { // in plain
+		right, through = pinged(p), true
 	}
+	replies, tail := "", "3 packets transmitted, 0 received, 100% packet loss, time 2034ms\n\n"
+	if through {
+		if tunnelled {
+			m.ping(name, c)
+		}
+		for n := range 3 {
+			replies += fmt.Sprintf("64 bytes from %s: icmp_seq=%d ttl=64 time=21.%d ms\n", right, n+1, n)
+		}
+		tail = "3 packets transmitted, 3 received, 0% packet loss, time 1004ms\nrtt min/avg/max/mdev = 21.000/21.100/21.200/0.082 ms\n"
+	}
+	head := fmt.Sprintf("PING %s (%[1]s) 56(84) bytes of data.", right)
+	if right.Is6() {
+		head = fmt.Sprintf("PING %s(%[1]s) 56 data bytes", right)
+	}
+	ping := fmt.Sprintf("%s\n%s\n--- %s ping statistics ---\n%s", head, replies, right, tail)
 	return said(p, before+part+ping+part+m.statusall())
+}
+
+// pinged is the address in the look's own script.
+func pinged(p remote.Probe) netip.Addr {
+	_, after, _ := strings.Cut(p.Args[1], "ping -n ")
+	for _, w := range strings.Fields(after) {
+		if a, err := netip.ParseAddr(w); err == nil {
+			return a
+		}
+	}
+	return netip.Addr{}
 }
 
 // ping counts three packets through a tunnel, at both ends.

@@ -77,6 +77,14 @@ func (m *machine) secretAnswer(p remote.Probe) remote.Answer {
 	return st.Answer(p)
 }
 
+// describedAs is a unit's Description, where it is more than its name.
+func describedAs(unit string) string {
+	if unit == "fail2ban.service" {
+		return "Fail2Ban Service"
+	}
+	return strings.TrimSuffix(unit, ".service")
+}
+
 func (m *machine) commandAnswer(p remote.Probe) remote.Answer {
 	switch words := strings.Join(p.Args, " "); {
 	case words == "ip -j address":
@@ -90,7 +98,7 @@ func (m *machine) commandAnswer(p remote.Probe) remote.Answer {
 	case words == "systemctl --failed --plain --no-legend":
 		var b strings.Builder
 		for _, u := range m.failedUnits() {
-			fmt.Fprintf(&b, "%s loaded failed failed %s\n", u, strings.TrimSuffix(u, ".service"))
+			fmt.Fprintf(&b, "%s loaded failed failed %s\n", u, describedAs(u))
 		}
 		return said(p, b.String())
 	case words == "hostname -f":
