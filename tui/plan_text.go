@@ -13,7 +13,7 @@ import (
 func planLines(p checklist.StepPlan, w int, m planMarks) []string {
 	var out []string
 	for _, c := range p.Changes { // what needs a look comes first
-		if !c.Same {
+		if !c.Same && c.Now != string(checklist.StepUnknown) { // of that the problems below say why
 			out = append(out, changeText(c, w, m)...)
 		}
 	}
