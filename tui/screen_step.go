@@ -289,6 +289,7 @@ func (w *wizard) undoDialog(id string) *dialog {
 		body: []string{
 			"The files and settings that this step changed last are brought back from the copies it made on the server. " +
 				"Nothing that somebody changed since is overwritten. Installed packages stay.",
+			"Where that could cut you off, aslwiz logs in anew afterwards; if it cannot, the server puts back what the step had left.",
 		},
 		options: []option{
 			{bind("y", "yes, undo it", "y"), func() tea.Cmd {

@@ -19,6 +19,9 @@ func (a *app) undoCommand() *cobra.Command {
 the copies that it made on the server. What somebody changed since is never
 overwritten: then nothing is done, and the places are named.
 
+Where the step could have cut you off, so could its undo: aslwiz logs in anew, and
+if it cannot, the server puts back what the step had left.
+
 Installed packages stay.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
