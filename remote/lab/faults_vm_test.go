@@ -81,7 +81,15 @@ func cutIn(t *testing.T, w *wizard, step string) {
 		return err == nil && !strings.HasPrefix(out, before+"\n") && strings.Contains(out, "+ ")
 	})
 	must(t, PowerCut(ctx, Server))
-	must(t, Start(ctx, Server))
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
+	must(t, Start(ctx, Server))
+	calm := 0 // what takes effect only at boot is taken back through one more
+	until(t, 6*time.Minute, "the server has taken back what it had to", func() bool {
+		_, err := SSH(ctx, Server, `cd /etc/systemd/system && [ ! -e aslwiz-guard.service ] && [ ! -e aslwiz-unproved.service ] && [ "$(systemctl is-system-running)" != stopping ]`)
+		if calm++; err != nil {
+			calm = 0
+		}
+		return calm == 5
+	})
 }
