@@ -1,9 +1,12 @@
 package checklist
 
 import (
+	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aslwiz/remote"
 )
@@ -293,5 +296,35 @@ func TestClosedPort(t *testing.T) {
 	in.Facts.NICs = []NIC{{Addrs: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}}}
 	if got := itemFirewall.Outside(in); len(got) != 4 {
 		t.Errorf("behind a NAT it knocks at %v", got)
+	}
+}
+
+// knocked notes what had been told when the knocks from outside began.
+type knocked struct {
+	*memory
+	before func()
+}
+
+func (k *knocked) Reach(context.Context, []netip.AddrPort, time.Duration) []remote.Reach {
+	k.before()
+	return nil
+}
+
+// An item ticks as soon as it is known, whatever the others still need.
+func TestVerifyTellsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	judge := func(In, Seen) Finding { return Finding{Status: Passed} }
+	items := []Item{
+		{ID: "slow", Judge: judge, Outside: func(In) []netip.AddrPort { return []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:22")} }},
+		{ID: "quick", Judge: judge},
+	}
+	var told, early []string
+	h := &knocked{memory: newMemory(nil), before: func() { early = slices.Clone(told) }}
+	findings, err := Verify(t.Context(), h, In{}, items, func(e Event) { told = append(told, e.Finding.Item) })
+	if err != nil || !slices.Equal(early, []string{"quick"}) || !slices.Equal(told, []string{"quick", "slow"}) {
+		t.Errorf("told %q, %q of it before the knocks; %v", told, early, err)
+	}
+	if len(findings) != 2 || findings[0].Item != "slow" || findings[1].Item != "quick" {
+		t.Errorf("not in the page's order: %+v", findings)
 	}
 }

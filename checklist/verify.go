@@ -40,6 +40,18 @@ func measure(ctx context.Context, h Host, in In, items []Item, emit Emit) ([]Fin
 	if err != nil {
 		return nil, nil, err
 	}
+	findings, all := make([]Finding, len(items)), make([]Seen, len(items))
+	judge := func(i int) {
+		f := items[i].Judge(in, all[i])
+		f.Item, f.Title, f.At = items[i].ID, items[i].Title, time.Now()
+		findings[i] = f
+		emit(Event{Kind: EventFinding, At: f.At, Server: h.Name(), Finding: &f})
+	}
+	for i, it := range items { // what needs nothing more is known already
+		if all[i].Answers = before[i]; it.atOnce() {
+			judge(i)
+		}
+	}
 	// The look-ups need neither the server nor the knocks: they run beside them.
 	lookups := make(chan [][]remote.LookupAnswer, 1)
 	go func() { lookups <- lookUpAll(ctx, h, in, items) }()
@@ -55,21 +67,23 @@ func measure(ctx context.Context, h Host, in In, items []Item, emit Emit) ([]Fin
 	if err != nil {
 		return nil, nil, err
 	}
-	findings, all := make([]Finding, len(items)), make([]Seen, len(items))
 	for i, it := range items {
-		seen := Seen{Answers: before[i], After: after[i], Lookups: looked[i]}
+		if it.atOnce() {
+			continue
+		}
+		all[i].After, all[i].Lookups = after[i], looked[i]
 		if it.Outside != nil {
 			for _, a := range it.Outside(in) {
-				seen.Outside = append(seen.Outside, reached[a])
+				all[i].Outside = append(all[i].Outside, reached[a])
 			}
 		}
-		f := it.Judge(in, seen)
-		f.Item, f.Title, f.At = it.ID, it.Title, time.Now()
-		findings[i], all[i] = f, seen
-		emit(Event{Kind: EventFinding, At: f.At, Server: h.Name(), Finding: &f})
+		judge(i)
 	}
 	return findings, all, nil
 }
+
+// atOnce says whether the first survey alone decides on an item.
+func (it Item) atOnce() bool { return it.Outside == nil && it.Lookups == nil && !it.Again }
 
 func askAgain(ctx context.Context, h Host, items []Item, probes [][]remote.Probe) ([][]remote.Answer, error) {
 	again := make([][]remote.Probe, len(items))
