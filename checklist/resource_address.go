@@ -78,6 +78,8 @@ func (r address) Compare([]remote.Answer) (Change, error) {
 	}
 	if r.old.IsValid() {
 		c.Now, c.Want = "the card has "+r.old.String(), r.new.String()+" beside it until the reboot"
+		// Later, when the old one has gone, nothing else may be left to come in by.
+		c.After = []string{`[ -z "$(ip -o address show dev ` + on + ` to ` + r.old.Addr().String() + `)" ] || ` + c.After[0]}
 		c.Notes = []string{"aslwiz comes in by the new address before the old one goes"}
 	}
 	return c, nil

@@ -107,7 +107,9 @@ func (f *follower) run(ctx context.Context) (Status, error) {
 
 // provable says whether a proof would count now: what takes effect only at boot
 // is proved in a later boot than the one that armed the guard.
-func (f *follower) provable() bool { return !f.last.through || f.last.armed != f.last.bootNow }
+func (f *follower) provable() bool {
+	return f.undo != "" || !f.last.through || f.last.armed != f.last.bootNow
+}
 
 // poll asks for the log from the offset on, and what became of the transaction.
 func (f *follower) poll(ctx context.Context) ([]byte, error) {

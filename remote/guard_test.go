@@ -303,6 +303,9 @@ func TestGuardedUndo(t *testing.T) {
 			m.run("disarm")
 			cmd := m.undo()
 			m.wantContents(exampleOld)
+			if end.want == TxRestored {
+				m.write("/etc/plain", "an admin's\n")
+			}
 			if st := parseReport([]byte(m.run("undo-poll", "0", "0"))); st.State != TxProving || st.guard != 60 {
 				t.Errorf("%+v", st)
 			}
@@ -318,6 +321,9 @@ func TestGuardedUndo(t *testing.T) {
 			}
 			m.want(TxDone) // and can be undone again
 			m.wantContents(exampleNew)
+			if got := m.tx("aside/0"); got != "an admin's\n" {
+				t.Errorf("kept aside: %q", got)
+			}
 		})
 	}
 }
@@ -387,4 +393,17 @@ func TestGuardTellsOfAChainThatBroke(t *testing.T) {
 func toldAfter(text, first, then string) bool {
 	_, rest, ok := strings.Cut(text, first)
 	return ok && strings.Contains(rest, then)
+}
+
+// TestGuardWithADecisionThatIsLost: a power cut left the file without what was written
+// to it. Only the word disarm disarms.
+func TestGuardWithADecisionThatIsLost(t *testing.T) {
+	t.Parallel()
+	m := guarded(t, nil)
+	m.write(TxRoot+"/"+m.id+"/decision", "")
+	m.reboot("boot-2")
+	m.run("guard", "boot")
+	m.run("guard", "wait")
+	m.want(TxRestored)
+	m.wantContents(exampleOld)
 }

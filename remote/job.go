@@ -36,11 +36,7 @@ func (s *Server) Start(ctx context.Context, tx Transaction) error {
 		s.prune(ctx, rest)
 		return nil
 	case word == "busy":
-		st, _, err := s.Current(ctx)
-		if err != nil {
-			st = Status{}
-		}
-		return &BusyError{Host: s.name, Status: st}
+		return &BusyError{Host: s.name, Status: s.holder(ctx)}
 	case word == "full":
 		return fmt.Errorf("%s: %s: %w; make some room there (df -h, apt-get clean) and try again", s.name, TxRoot, ErrDiskFull)
 	case word == "read-only":
@@ -83,10 +79,8 @@ func (s *Server) Current(ctx context.Context) (st Status, ok bool, err error) {
 	if err != nil {
 		return Status{}, false, err
 	}
-	for i, r := range slices.Backward(list) {
-		if r.State == TxRunning || r.State == TxProving || r.State == TxLost && i == len(list)-1 {
-			return s.maskStatus(r.Status), true, nil
-		}
+	if st, ok := holding(list); ok {
+		return s.maskStatus(st), true, nil
 	}
 	for i, r := range slices.Backward(list) {
 		if !r.told && r.State.Ended() && (r.takenBack() || i == len(list)-1) {
@@ -95,6 +89,26 @@ func (s *Server) Current(ctx context.Context) (st Status, ok bool, err error) {
 		}
 	}
 	return Status{}, false, nil
+}
+
+// holding is the transaction that holds the server.
+func holding(list []report) (Status, bool) {
+	for i, r := range slices.Backward(list) {
+		if r.State == TxRunning || r.State == TxProving || r.State == TxLost && i == len(list)-1 {
+			return r.Status, true
+		}
+	}
+	return Status{}, false
+}
+
+// holder is who is at work where it is busy, as far as that can be known.
+func (s *Server) holder(ctx context.Context) Status {
+	list, err := s.list(ctx)
+	if err != nil {
+		return Status{}
+	}
+	st, _ := holding(list)
+	return s.maskStatus(st)
 }
 
 // markTold notes on the server that somebody knows how a transaction ended.
@@ -159,7 +173,7 @@ func (s *Server) Undo(ctx context.Context, id string) (Status, error) {
 	script := fmt.Sprintf(`d=%s/%s
 [ -e "$d/tx.sh" ] || exit 66
 i=15
-while case $(systemctl is-active aslwiz-job.service) in active | *ating) ;; *) false ;; esac do
+while case " $(echo $(systemctl is-active aslwiz-job.service aslwiz-guard.service aslwiz-unproved.service)) " in *' active '* | *'ating '*) ;; *) false ;; esac do
   [ $i -gt 0 ] || { echo busy; exit 0; }
   i=$((i - 1))
   sleep 0.2 # one that has just ended has to be cleared away
@@ -175,8 +189,7 @@ exit 1
 		return Status{}, fmt.Errorf("undoing %s: %w", id, err)
 	}
 	if strings.TrimSpace(string(r.out)) == "busy" {
-		st, _, _ := s.Current(ctx)
-		return Status{}, &BusyError{Host: s.name, Status: st}
+		return Status{}, &BusyError{Host: s.name, Status: s.holder(ctx)}
 	}
 	if err := s.callError(id, r); err != nil {
 		return Status{}, err

@@ -66,7 +66,7 @@ settle_guard() {
 busy() {
   [ ! -e $units/aslwiz-guard.service ] || settle_guard
   [ ! -e $units/aslwiz-guard.service ] || return 0
-  for k in job unproved; do
+  for k in job guard unproved; do
     case $(systemctl is-active aslwiz-$k.service) in active | *ating) return 0 ;; esac
   done
   return 1

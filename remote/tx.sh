@@ -444,10 +444,11 @@ arm() {
   printf 'restore\n' >"$T/decide.restore" && printf 'disarm\n' >"$T/decide.disarm" &&
     printf '%s\n' "$boot" >"$T/guard.boot" || return 1
   if [ -n "$through" ]; then
-    unproved here >"$T/chain" || return 1
+    unproved here >"$T/chain" && sync "$T/chain" || return 1
   else
     note_unproved || return 1
   fi
+  sync "$T/decide.restore" && sync "$T/decide.disarm" && sync "$T/guard.boot" || return 1
   install_unit $guard_unit <<UNIT || return 1
 # $id
 [Unit]
@@ -501,7 +502,7 @@ remove_unit() { # NAME
 note_unproved() {
   k=live
   [ -z "$atboot" ] || k=atboot
-  { [ ! -e "$U" ] || grep " $boot " "$U"; printf '%s %s %s\n' "$id" "$boot" "$k"; } >"$U.new" &&
+  { [ ! -e "$U" ] || grep -e " $boot " -e ' atboot$' "$U"; printf '%s %s %s\n' "$id" "$boot" "$k"; } >"$U.new" &&
     sync "$U.new" && mv -f "$U.new" "$U" && sync "${U%/*}" || return 1
   [ -n "$atboot" ] || return 0
   install_unit $watch_unit <<UNIT || return 1
@@ -514,6 +515,8 @@ After=$guard_unit
 ExecStartPre=-/bin/sh $T/tx.sh unproved files
 ExecStart=/bin/sh $T/tx.sh unproved settings
 TimeoutStartSec=300
+Restart=on-failure
+RestartSec=5
 [Install]
 WantedBy=sysinit.target multi-user.target
 UNIT
@@ -537,7 +540,7 @@ forget_unproved() {
 }
 
 drop_watch() { # unless there is something to watch
-  [ ! -e "$units/$watch_unit" ] || [ -n "$(unproved atboot)" ] || remove_unit $watch_unit
+  [ ! -e "$units/$watch_unit" ] || [ -n "$(unproved atboot)$(unproved before)" ] || remove_unit $watch_unit
 }
 
 # The guard of the step reboot sees to all of them.
@@ -548,6 +551,8 @@ left_to_guard() {
 }
 
 take_back_unproved() { # files|settings
+  # Somebody started the unit by hand: nothing was restarted.
+  ! grep -qs " $(boot_id) " "$U" || return 0
   ! left_to_guard || return 0
   list=$(unproved before)
   if [ "$1" = files ]; then
@@ -558,6 +563,7 @@ take_back_unproved() { # files|settings
   export ASLWIZ_BOOT
   timeout 120 systemctl is-system-running --wait >/dev/null 2>&1
   for i in $list; do
+    rm -f "$T/../$i/told" # that it was done; how it ended is news
     sh "$T/../$i/tx.sh" restore 'the machine was restarted, and not by the step reboot, which would have proved it'
   done
   forget_unproved
@@ -596,7 +602,8 @@ guard_stays() { # whether one is armed, after one that nobody runs was settled
 
 remove_guard() { ! armed || remove_unit $guard_unit; }
 
-# Of two that decide at once, the first wins; prints the winner.
+# Of two that decide at once, the first wins; prints the winner. Whatever else may be
+# read there, only disarm disarms.
 decide() { # restore|disarm
   ln -T "$T/decide.$1" "$T/decision" 2>/dev/null && sync "$T"
   cat "$T/decision"
@@ -605,14 +612,14 @@ decide() { # restore|disarm
 want_restore() { # WHY
   rm -f "$T/reserve" # a full disk has no room for the reason
   [ -s "$T/why" ] || printf '%s\n' "$1" >"$T/why"
-  [ "$(decide restore)" = restore ]
+  [ "$(decide restore)" != disarm ]
 }
 
 guard_boot() {
   now=$(boot_id) last=
   while read -r k; do last=$k; done <"$T/guard.boot"
   if [ -e "$T/decision" ]; then
-    [ "$(cat "$T/decision")" = restore ] || return 0
+    [ "$(cat "$T/decision")" != disarm ] || return 0
   elif [ "$now" = "$last" ]; then
     return 0
   else
@@ -629,6 +636,7 @@ guard_boot() {
   # Before the network comes up: the files, which is what it reads.
   rm -f "$T/reserve"
   restore_files
+  [ -z "$detail" ] || set_state "$state" "$reason"
   for k in $chain; do sh "$T/../$k/tx.sh" files; done
 }
 
@@ -652,7 +660,7 @@ guard_wait() {
     fi
     [ -e "$T/decision" ] || sleep 1
   done
-  [ "$(cat "$T/decision")" = restore ] || return 0
+  [ "$(cat "$T/decision")" != disarm ] || return 0
   load_status
   read -r first <"$T/guard.boot"
   rebooted=
@@ -690,7 +698,7 @@ settle_disarmed() {
   rm -f "$T/reserve"
   load_status
   [ "$state" != proving ] || set_state done '' # it may be undone by now
-  [ -z "$through" ] || forget_unproved
+  [ -z "$through" ] || [ "$state" != done ] || ! armed || forget_unproved
   rm -f "$T/spare"
   remove_guard
 }
@@ -800,7 +808,8 @@ say_restored() { # STATE REASON
 }
 
 # Takes the step back on the admin's word, unless somebody changed what it left. Of a
-# guarded step, what it had left comes back unless the way in is proved.
+# guarded step, what it had left comes back unless the way in is proved; of one that
+# takes effect at boot there is nothing yet to prove.
 undo() {
   exec >>"$T/log" 2>&1 </dev/null
   was=$state
@@ -829,6 +838,7 @@ undo() {
     set_state refused 'somebody changed what this step left; nothing was undone'
     exit 0
   fi
+  [ -z "$atboot$reboots" ] || guard=
   if [ -n "$guard" ] && ! keep_redo; then
     set_state refused 'what is there now could not be saved; nothing was undone'
     exit 0
@@ -880,11 +890,16 @@ prove_undo() { # sets state and reason
 }
 
 redo() {
-  while IFS=$tab read -r kind n _ _ _ _ real name <&9; do
+  S=$T/status
+  set_state "$was" '' # first: whatever becomes of this, it is not undone
+  while IFS=$tab read -r kind n before _ _ _ real name <&9; do
     if [ "$kind" = setting ]; then
       [ -e "$T/redo/$n" ] || continue
       timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/redo/$n"
-    elif [ ! -e "$T/redo/$n" ]; then
+      continue
+    fi
+    case $(hash_of "$real") in "$before" | absent | other) ;; *) keep_aside "$n" "$real" ;; esac
+    if [ ! -e "$T/redo/$n" ]; then
       rm -f -- "$real"
     else
       k=$(stat -c '%a %u:%g' -- "$T/redo/$n") && (umask 022 && mkdir -p -- "${real%/*}") &&
@@ -894,8 +909,14 @@ redo() {
   for line in "$T"/after/*; do
     [ ! -e "$line" ] || timeout 90 sh "$T/tx.sh" line "$line" </dev/null
   done
-  S=$T/status
-  set_state "$was" ''
+  while IFS=$tab read -r kind n _ _ _ _ real name <&9; do
+    [ -e "$T/redo/$n" ] || continue
+    if [ "$kind" = setting ]; then
+      [ "$(value_hash "$n")" = "$(printf '%s' "$(cat "$T/redo/$n")" | sha256sum | cut -d ' ' -f 1)" ]
+    else
+      [ "$(hash_of "$real")" = "$(hash_of "$T/redo/$n")" ]
+    fi || add_detail "$name: is not what the step had left"
+  done 9<"$T/index"
   S=$T/undo
 }
 
@@ -1011,12 +1032,13 @@ case ${1:-} in
   files)
     rm -f "$T/reserve"
     restore_files >>"$T/log" 2>&1
+    [ -z "$detail" ] || set_state "$state" "$reason" # what was kept aside
     ;;
   undo) undo ;;
   guard)
     exec >>"$T/log" 2>&1 </dev/null
     if [ "$2" = boot ]; then guard_boot; else guard_wait; fi
-    [ ! -e "$T/decision" ] || [ "$(cat "$T/decision")" = restore ] || settle_disarmed
+    [ ! -e "$T/decision" ] || [ "$(cat "$T/decision")" != disarm ] || settle_disarmed
     exit 0
     ;;
   disarm) disarm ;;
@@ -1039,7 +1061,14 @@ case ${1:-} in
     poll "$2" "$3" "${4:-}"
     tell "$2"
     ;;
-  undo-disarm) touch "$T/undo.proved" ;;
+  undo-disarm)
+    touch "$T/undo.proved"
+    k=50
+    while grep -qs '^state=proving$' "$T/undo" && [ $k -gt 0 ]; do
+      sleep 0.1
+      k=$((k - 1))
+    done
+    ;;
   undo-hurry) printf '%s\n' "$2" >"$T/undo.hurry" ;;
   undo-poll)
     S=$T/undo state=staged

@@ -59,16 +59,23 @@ func (m *machine) rebootStep() (before string) {
 func TestUnprovedIsTakenBackByAnyRestart(t *testing.T) {
 	t.Parallel()
 	m := atBoot(t)
+	m.run("poll", "0", "0") // somebody reads that it is done
 	m.run("unproved", "files")
+	m.run("unproved", "settings")
 	m.wantContents(exampleNew) // in the same boot there is nothing to do
+	m.wantWatch(true)
+	m.write("/etc/plain", "an admin's\n")
 	m.reboot("boot-2")
 	m.run("unproved", "files")
 	if m.read("/etc/plain") != "old plain\n" || m.read("/etc/value") != "new value\n" {
 		t.Errorf("after the first half: %q", m.contents())
 	}
 	m.run("unproved", "settings")
-	if st := m.want(TxRestored); !strings.Contains(st.Reason, "restarted") {
+	if st := m.want(TxRestored); !strings.Contains(st.Reason, "restarted") || !strings.Contains(strings.Join(st.Detail, "\n"), "aside/0") {
 		t.Errorf("%+v", st)
+	}
+	if got := m.tx("aside/0"); got != "an admin's\n" {
+		t.Errorf("kept aside: %q", got)
 	}
 	m.wantContents(exampleOld)
 	m.wantWatch(false)
@@ -150,9 +157,7 @@ func TestUnprovedLeavesWhatWasProved(t *testing.T) {
 func TestUnprovedStaysOnlyAsLongAsNeeded(t *testing.T) {
 	t.Parallel()
 	m := atBoot(t)
-	cmd := m.undo()
-	m.run("undo-disarm")
-	_ = cmd.Wait()
+	m.run("undo")
 	m.want(TxUndone)
 	m.wantWatch(false)
 	if got := m.read("/var/lib/aslwiz/changed"); got != "boot-1\n" {

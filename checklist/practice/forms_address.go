@@ -21,7 +21,7 @@ func addressForms() []form {
 			s.say("+ " + w[1])
 			return s.told(s.m.card.add(w[2], w[3]))
 		}),
-		lineForm(`ip address del (\S+) dev \S+ 2>/dev/null \|\| :`, func(s *shell, w []string) error {
+		lineForm(`(?:\[ -z "\$\(ip -o address show dev \S+ to \S+\)" \] \|\| )?ip address del (\S+) dev \S+ 2>/dev/null \|\| :`, func(s *shell, w []string) error {
 			s.m.card.addrs = slices.DeleteFunc(s.m.card.addrs, func(p netip.Prefix) bool { return p.String() == w[1] })
 			return nil
 		}),
