@@ -449,38 +449,35 @@ arm() {
     note_unproved || return 1
   fi
   sync "$T/decide.restore" && sync "$T/decide.disarm" && sync "$T/guard.boot" || return 1
-  install_unit $guard_unit <<UNIT || return 1
+  install_unit $guard_unit "guard: takes step $step back unless the way in is proved" 'guard boot' 'guard wait' || return 1
+  sync "$T" || return 1
+  systemctl daemon-reload && systemctl restart $guard_unit && systemctl -q is-active $guard_unit
+}
+
+# Two commands at every boot: one ahead of all that reads the files, one beside the rest.
+install_unit() { # NAME DESCRIPTION FIRST SECOND [LINE]
+  mkdir -p "$units/sysinit.target.wants" "$units/multi-user.target.wants" || return 1
+  cat >"$units/.$1.new" <<UNIT || return 1
 # $id
 [Unit]
-Description=aslwiz guard: takes step $step back unless the way in is proved
+Description=aslwiz $2
+DefaultDependencies=no
 StartLimitIntervalSec=0
-$(before_network)
+RequiresMountsFor=$T /etc
+After=local-fs.target systemd-remount-fs.service
+Wants=network-pre.target
+Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service
+Before=aslwiz-firewall.service nftables.service netfilter-persistent.service ssh.service ssh.socket
+${5:-}
 [Service]
-ExecStartPre=-/bin/sh $T/tx.sh guard boot
-ExecStart=/bin/sh $T/tx.sh guard wait
+ExecStartPre=-/bin/sh $T/tx.sh $3
+ExecStart=/bin/sh $T/tx.sh $4
 TimeoutStartSec=300
 Restart=on-failure
 RestartSec=5
 [Install]
 WantedBy=sysinit.target multi-user.target
 UNIT
-  sync "$T" || return 1
-  systemctl daemon-reload && systemctl restart $guard_unit && systemctl -q is-active $guard_unit
-}
-
-before_network() { # for [Unit]: what comes up ahead of all that reads the files
-  cat <<UNIT
-DefaultDependencies=no
-RequiresMountsFor=$T /etc
-After=local-fs.target systemd-remount-fs.service
-Wants=network-pre.target
-Before=network-pre.target networking.service systemd-networkd.service NetworkManager.service
-Before=aslwiz-firewall.service nftables.service netfilter-persistent.service ssh.service ssh.socket
-UNIT
-}
-
-install_unit() { # NAME, from standard input, to come at every boot
-  mkdir -p "$units/sysinit.target.wants" "$units/multi-user.target.wants" && cat >"$units/.$1.new" || return 1
   # The links first: a unit that is there is one that also comes at boot.
   for k in sysinit multi-user; do
     ln -sf "../$1" "$units/$k.target.wants/$1" && sync "$units/$k.target.wants" || return 1
@@ -505,21 +502,7 @@ note_unproved() {
   { [ ! -e "$U" ] || grep -e " $boot " -e ' atboot$' "$U"; printf '%s %s %s\n' "$id" "$boot" "$k"; } >"$U.new" &&
     sync "$U.new" && mv -f "$U.new" "$U" && sync "${U%/*}" || return 1
   [ -n "$atboot" ] || return 0
-  install_unit $watch_unit <<UNIT || return 1
-# $id
-[Unit]
-Description=aslwiz: takes back what no restart has proved
-$(before_network)
-After=$guard_unit
-[Service]
-ExecStartPre=-/bin/sh $T/tx.sh unproved files
-ExecStart=/bin/sh $T/tx.sh unproved settings
-TimeoutStartSec=300
-Restart=on-failure
-RestartSec=5
-[Install]
-WantedBy=sysinit.target multi-user.target
-UNIT
+  install_unit $watch_unit 'watch: takes back what no restart has proved' 'unproved files' 'unproved settings' "After=$guard_unit"
 }
 
 unproved() { # here|atboot|before: what stands of this boot, all or atboot; atboot of others; newest first
