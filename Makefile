@@ -61,7 +61,7 @@ fuzz: ## look for input that breaks a parser, FUZZTIME (10s) for each
 	done
 
 faults: ## disturb a step in every way that needs no machine, at every moment
-	ASLWIZ_FAULTS=all $(GO) test ./remote -run '^TestFaults' -count=1 -timeout 30m -parallel 8 -v | grep -v '^=== '
+	ASLWIZ_FAULTS=all $(GO) test ./remote -run '^Test(Faults|HostileLogs)' -count=1 -timeout 40m -parallel 8 -v | grep -v '^=== '
 
 lab-up: ## build and boot the test machines; needs root on Linux
 	$(LAB) up
@@ -71,7 +71,7 @@ lab-test: ## provision and verify the test machines; PART=breaks does one part o
 	$(GO) test -tags lab -count=1 -timeout 80m -v -run '^TestLab$$/$(PART)' ./remote/lab/
 
 lab-faults-pick: ## a few faults on the lab's container
-	$(GO) test -tags lab -count=1 -timeout 20m -v -run '^(TestFaults|TestFaultsLockouts)$$' ./remote/lab/
+	$(GO) test -tags lab -count=1 -timeout 20m -v -run '^TestFaults(Lockouts|Cuts)?$$' ./remote/lab/
 
 lab-faults: faults ## every fault, in memory and on the lab's container; VM=1: power cuts on the server too
 	ASLWIZ_FAULTS=all ASLWIZ_FAULTS_VM=$(VM) $(GO) test -tags lab -count=1 -timeout 150m -v -run '^TestFaults' ./remote/lab/

@@ -94,7 +94,7 @@ func TestJudgeTime(t *testing.T) {
 		{"synchronised", text(ok), text("UTC"), text(peers), text(unitActive), Passed, "-1.234 ms"},
 		{"Etc/UTC is UTC", text(ok), text("Etc/UTC"), text(peers), text(unitActive), Passed, "zone UTC"},
 		{"not yet", text(err), text("UTC"), text("remote"), text(unitActive), Waiting, "looks for servers"},
-		{"follows, kernel not yet", text(err), text("UTC"), text(peers), text(unitActive), Waiting, "kernel"},
+		{"follows, kernel not yet", text(err), text("UTC"), text(peers), text(unitActive), Waiting, "how fast the clock runs"},
 		{"kernel still, daemon no more", text(ok), text("UTC"), text("     remote   refid\n 198.51.100.1 .INIT. 16 u\n"), text(unitActive), Waiting, "follows no server"},
 		{"by a pulse", text(ok), text("UTC"), text("     remote   refid\noPPS(0) .PPS. 0 l\n"), text(unitActive), Passed, "zone UTC"},
 		{"daemon does not say", text(ok), text("UTC"), text("ntpq: read: Connection refused"), text(unitActive), Passed, "zone UTC"},

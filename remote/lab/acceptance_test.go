@@ -211,6 +211,7 @@ func byCommand(t *testing.T) {
 		{"fresh", func(t *testing.T) { likePractice(t, "fresh", "none") }},
 		{"apply carries out half of the page", func(t *testing.T) { applyUntilFirewall(t, w.in(t)) }},
 		{"half-way", func(t *testing.T) { likePractice(t, "half-way", "firewall") }},
+		{"an hour goes by", hadAnHour},
 		{"apply carries out every step, reboots and ends", func(t *testing.T) { w.in(t).must(0, "apply", "--yes", "--plain") }},
 		{"verify is green, and an independent check agrees", func(t *testing.T) {
 			if red := w.in(t).red("--try", "--watch"); len(red) > 0 {

@@ -20,7 +20,7 @@ import (
 // faultSteps are the page's steps that a container can carry out: it has no clock,
 // network card or IPsec of its own.
 var faultSteps = []string{
-	"python", "hostname", "screen", "bash-completion", "editor", "timezone", "fail2ban", "firewall", "postfix", "snmp", "logging",
+	"python", "users", "packages", "hostname", "screen", "bash-completion", "editor", "timezone", "fail2ban", "firewall", "postfix", "snmp", "logging",
 }
 
 // moment is when in a step a fault strikes.
@@ -77,14 +77,7 @@ type faults struct {
 func TestFaults(t *testing.T) {
 	seed := seedOf(t)
 	f := newFaults(t, seed)
-	for _, step := range faultSteps {
-		f.must(0, "apply", "--yes", "--plain", "--only", step)
-		f.logs[step] = f.logSize(step, nil)
-	}
-	f.calm = fingerprint(t, Twin)
-	if l := left(t, Twin); l != "" {
-		t.Fatalf("an undisturbed run leaves:\n%s", l)
-	}
+	f.undisturbed()
 	all := []moment{atStart, atMiddle, atEnd, atRandom}
 	kinds := faultKinds
 	if os.Getenv("ASLWIZ_FAULTS") != "all" {
@@ -108,6 +101,18 @@ func TestFaults(t *testing.T) {
 	f.report(seed)
 }
 
+// undisturbed carries out all steps in peace, for what that leaves.
+func (f *faults) undisturbed() {
+	for _, step := range faultSteps {
+		f.must(0, "apply", "--yes", "--plain", "--only", step)
+		f.logs[step] = f.logSize(step, nil)
+	}
+	f.calm = fingerprint(f.t, Twin)
+	if l := left(f.t, Twin); l != "" {
+		f.t.Fatalf("an undisturbed run leaves:\n%s", l)
+	}
+}
+
 // seedOf is what all choices come from.
 func seedOf(t *testing.T) uint64 {
 	t.Helper()
@@ -128,21 +133,24 @@ func newFaults(t *testing.T, seed uint64) *faults {
 	answers := fmt.Sprintf(`host: %s
 user: admin
 identity: %s
+admins: [{name: anna, keys: [%q]}]
 hostname: stats
 domain: example.net
 firewall: {services: [http]}
 snmp: {nms: [198.51.100.13], user: monitor}
 mail: {relay: mail.example.net, root: noc@example.net}
 logging: {host: log.example.net}
-`, Twin.IPv4(), Key("admin"))
+`, Twin.IPv4(), Key("admin"), annasKey(t))
 	w := newWizard(t, answers)
-	if Restore(ctx, Twin, "ready") != nil {
-		// Packages are the same for all runs and take their time: they are there.
+	if Restore(ctx, Twin, almost) != nil {
+		// Most packages are there: all would take minutes each time.
 		must(t, Reset(ctx, Twin))
 		w.must(0, "apply", "--yes", "--plain", "--only", "packages")
-		_, err := SSH(ctx, Twin, "apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install postfix snmpd rsyslog fail2ban python3-systemd python3 python-is-python3 >/dev/null")
+		_, err := SSH(ctx, Twin, `export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update; apt-get -qq install postfix snmpd rsyslog fail2ban python3-systemd python3 python-is-python3 >/dev/null
+apt-get -qq purge ncdu pbzip2 haveged >/dev/null`)
 		must(t, err)
-		must(t, Snapshot(ctx, Twin, "ready"))
+		must(t, Snapshot(ctx, Twin, almost))
 	}
 	return &faults{
 		wizard: w, rnd: rand.New(rand.NewPCG(seed, 0)), logs: map[string]int{},
@@ -150,9 +158,12 @@ logging: {host: log.example.net}
 	}
 }
 
+// almost is the snapshot of a fresh twin on which only a few packages are missing.
+const almost = "almost"
+
 // provision carries out all steps, each of them disturbed.
 func (f *faults) provision(kind string, m moment, strike func(*faults, *exec.Cmd)) {
-	must(f.t, Restore(f.t.Context(), Twin, "ready"))
+	must(f.t, Restore(f.t.Context(), Twin, almost))
 	if kind == diskFull {
 		m = atRandom // this host sees nothing of the small disk
 		f.inside(smallDisk)
@@ -166,20 +177,7 @@ func (f *faults) provision(kind string, m moment, strike func(*faults, *exec.Cmd
 		}
 		f.again()
 	}
-	out := f.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(faultSteps)...)...)
-	if !strings.Contains(out, "nothing to do") {
-		f.t.Errorf("run once more, it still finds something to do:\n%s", out)
-	}
-	if d := differences(f.calm, fingerprint(f.t, Twin)); len(d) > 0 {
-		f.t.Errorf("the end is not that of an undisturbed run:\n%s", strings.Join(d, "\n"))
-	}
-	l := left(f.t, Twin)
-	if silent[kind] {
-		l = strings.TrimSpace(idleSession.ReplaceAllString(l, ""))
-	}
-	if l != "" {
-		f.t.Errorf("left behind:\n%s", l)
-	}
+	f.endsAsUndisturbed(silent[kind])
 	n := f.survived[kind]
 	if !f.t.Failed() {
 		n[0] += struck
@@ -188,6 +186,26 @@ func (f *faults) provision(kind string, m moment, strike func(*faults, *exec.Cmd
 	f.survived[kind] = n
 	f.moments[m] += struck
 	f.t.Logf("%s, %s: struck in %d of %d steps", kind, m, struck, len(faultSteps))
+}
+
+// endsAsUndisturbed wants nothing to do any more, and nothing else than an undisturbed
+// run leaves; idle says that a session may not know yet that its connection has gone.
+func (f *faults) endsAsUndisturbed(idle bool) {
+	f.t.Helper()
+	out := f.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(faultSteps)...)...)
+	if !strings.Contains(out, "nothing to do") {
+		f.t.Errorf("run once more, it still finds something to do:\n%s", out)
+	}
+	if d := differences(f.calm, fingerprint(f.t, Twin)); len(d) > 0 {
+		f.t.Errorf("the end is not that of an undisturbed run:\n%s", strings.Join(d, "\n"))
+	}
+	l := left(f.t, Twin)
+	if idle {
+		l = strings.TrimSpace(idleSession.ReplaceAllString(l, ""))
+	}
+	if l != "" {
+		f.t.Errorf("left behind:\n%s", l)
+	}
 }
 
 func onlyThese(steps []string) []string {

@@ -4,27 +4,70 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
-// vmFaults pull the plug in the middle of what a container cannot carry out, or
-// where it counts what had reached the disk.
-var vmFaults = []struct {
+// vmFault is a strike in the middle of a step of the provisioned server.
+type vmFault struct {
 	name, step string
-	todo       string // makes the provisioned server one on which the step has something to do
-	was, is    string // a change of the answers
-	also       string // a step that has to follow
-}{
+	todo       string                      // makes the server one on which the step has something to do
+	was, is    string                      // a change of the answers
+	also       string                      // a step that has to follow
+	strike     func(*testing.T, *exec.Cmd) // nil: the plug is pulled
+}
+
+// widerFirewall is a change of the answers that gives the step firewall something to do.
+const widerFirewall = "hostname: stats\nfirewall:\n  ports: [8081/tcp]\n"
+
+// vmFaults strike in the middle of what a container cannot carry out, or where it
+// counts what had reached the disk, or what the clock says.
+var vmFaults = []vmFault{
 	{name: "a file's replacement", step: "hostname", todo: "hostnamectl set-hostname wrong; sed -i s/stats/wrong/ /etc/hosts"},
 	{name: "packages", step: "packages", todo: "DEBIAN_FRONTEND=noninteractive apt-get -y -qq purge haveged ncdu pbzip2 >/dev/null"},
-	{name: "firewall", step: "firewall", was: "hostname: stats\n", is: "hostname: stats\nfirewall:\n  ports: [8081/tcp]\n"},
+	{name: "firewall", step: "firewall", was: "hostname: stats\n", is: widerFirewall},
 	{name: "network", step: "network", was: "search: [example.net]", is: "search: [example.net, example.org]", also: "reboot"},
 	{name: "the card's name", step: "nic-name", todo: "rm /etc/udev/rules.d/70-persistent-net.rules", also: "reboot"},
 	{name: "IPsec", step: "ipsec", todo: "sed -i 's/^conn two-4/conn gone-4/' /etc/ipsec.d/*.conf /etc/ipsec.conf 2>/dev/null; ipsec reload"},
+	{name: "time", step: "time", todo: "systemctl disable --now ntpsec"},
 	{name: "the restart", step: "reboot", todo: "rm /etc/udev/rules.d/70-persistent-net.rules", also: "nic-name"},
+	{name: "hostname", step: "hostname", todo: "hostnamectl set-hostname wrong", strike: clockJumps("+1 day")},
+	{name: "hostname", step: "hostname", todo: "hostnamectl set-hostname wrong", strike: clockJumps("-1 day")},
+	{name: "firewall", step: "firewall", was: "hostname: stats\n", is: widerFirewall, strike: clockJumps("+1 day")},
+	{name: "firewall", step: "firewall", was: "hostname: stats\n", is: widerFirewall, strike: clockJumps("-1 day")},
+}
+
+// clockJumps moves the server's clock by as much as date(1) is told, and leaves aslwiz
+// to it.
+func clockJumps(by string) func(*testing.T, *exec.Cmd) {
+	return func(t *testing.T, cmd *exec.Cmd) {
+		sh(t, `date -s "`+by+`"`)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("aslwiz, with a clock that jumped by %s: %v", by, err)
+		}
+		sh(t, fmt.Sprintf("date -s @%d", time.Now().Unix()))
+	}
+}
+
+// powerFails pulls the plug, which ends aslwiz too, and waits until the server has
+// started and taken back what it had to.
+func powerFails(t *testing.T, cmd *exec.Cmd) {
+	must(t, PowerCut(t.Context(), Server))
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	must(t, Start(t.Context(), Server))
+	calm := 0 // what takes effect only at boot is taken back through one more
+	until(t, 6*time.Minute, "the server has taken back what it had to", func() bool {
+		_, err := SSH(t.Context(), Server, `cd /etc/systemd/system && [ ! -e aslwiz-guard.service ] && [ ! -e aslwiz-unproved.service ] && [ "$(systemctl is-system-running)" != stopping ]`)
+		if calm++; err != nil {
+			calm = 0
+		}
+		return calm == 5
+	})
 }
 
 // TestFaultsVM runs only with ASLWIZ_FAULTS_VM=1: each case takes minutes.
@@ -36,38 +79,52 @@ func TestFaultsVM(t *testing.T) {
 	provisioned(t)
 	calm, err := SSH(t.Context(), Server, fingerprintScript())
 	must(t, err)
+	survived := 0
 	for _, c := range vmFaults {
-		t.Run("power cut in "+c.name, func(t *testing.T) {
-			provisioned(t)
-			w := newWizard(t, strings.Replace(serverAnswers(t), c.was, c.is, 1))
-			if c.todo != "" {
-				sh(t, c.todo)
-			}
-			if c.step == "reboot" {
-				w.must(0, "apply", "--yes", "--plain", "--only", c.also)
-			}
-			cutIn(t, w, c.step)
-			steps := []string{c.step}
-			if c.also != "" {
-				steps = []string{"network", "nic-name", "reboot"}
-			}
-			w.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(steps)...)...)
-			if c.is != "" { // back to the answers of the others
-				plain := newWizard(t, serverAnswers(t))
-				plain.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(steps)...)...)
-			}
-			if d := differences(strings.Split(strings.TrimSpace(calm), "\n"), fingerprint(t, Server)); len(d) > 0 {
-				t.Errorf("the end is not that of an undisturbed run:\n%s", strings.Join(d, "\n"))
-			}
-			if l := left(t, Server); l != "" {
-				t.Errorf("left behind:\n%s", l)
-			}
-		})
+		kind := "power cut"
+		if c.strike != nil {
+			kind = "clock"
+		}
+		if t.Run(kind+" in "+c.name, func(t *testing.T) { c.run(t, strings.Split(strings.TrimSpace(calm), "\n")) }) {
+			survived++
+		}
+	}
+	t.Logf("%d of %d faults on the emulated server survived", survived, len(vmFaults))
+}
+
+// run strikes in the step, runs it again, and wants the end of an undisturbed run.
+func (c vmFault) run(t *testing.T, calm []string) {
+	provisioned(t)
+	w := newWizard(t, strings.Replace(serverAnswers(t), c.was, c.is, 1))
+	if c.todo != "" {
+		sh(t, c.todo)
+	}
+	if c.step == "reboot" {
+		w.must(0, "apply", "--yes", "--plain", "--only", c.also)
+	}
+	if c.strike == nil {
+		c.strike = powerFails
+	}
+	strikeIn(t, w, c.step, c.strike)
+	steps := []string{c.step}
+	if c.also != "" {
+		steps = []string{"network", "nic-name", "reboot"}
+	}
+	w.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(steps)...)...)
+	if c.is != "" { // back to the answers of the others
+		plain := newWizard(t, serverAnswers(t))
+		plain.must(0, append([]string{"apply", "--yes", "--plain"}, onlyThese(steps)...)...)
+	}
+	if d := differences(calm, fingerprint(t, Server)); len(d) > 0 {
+		t.Errorf("the end is not that of an undisturbed run:\n%s", strings.Join(d, "\n"))
+	}
+	if l := left(t, Server); l != "" {
+		t.Errorf("left behind:\n%s", l)
 	}
 }
 
-// cutIn begins a step and pulls the plug once its script is at work.
-func cutIn(t *testing.T, w *wizard, step string) {
+// strikeIn begins a step and strikes once its script is at work.
+func strikeIn(t *testing.T, w *wizard, step string, strike func(*testing.T, *exec.Cmd)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -80,16 +137,5 @@ func cutIn(t *testing.T, w *wizard, step string) {
 		out, err := SSH(ctx, Server, "ls /var/lib/aslwiz/tx | grep -c -e -"+step+"'$'; cat /var/lib/aslwiz/tx/*-"+step+"/log | tail -n 1")
 		return err == nil && !strings.HasPrefix(out, before+"\n") && strings.Contains(out, "+ ")
 	})
-	must(t, PowerCut(ctx, Server))
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	must(t, Start(ctx, Server))
-	calm := 0 // what takes effect only at boot is taken back through one more
-	until(t, 6*time.Minute, "the server has taken back what it had to", func() bool {
-		_, err := SSH(ctx, Server, `cd /etc/systemd/system && [ ! -e aslwiz-guard.service ] && [ ! -e aslwiz-unproved.service ] && [ "$(systemctl is-system-running)" != stopping ]`)
-		if calm++; err != nil {
-			calm = 0
-		}
-		return calm == 5
-	})
+	strike(t, cmd)
 }

@@ -65,7 +65,7 @@ echo nameserver 198.51.100.99 >/etc/resolv.conf`
 func (f *faults) shutOutTwin(l twinShut) {
 	const guardTime = 30 * time.Second
 	t := f.t
-	must(t, Restore(t.Context(), Twin, "ready"))
+	must(t, Restore(t.Context(), Twin, almost))
 	const rules = "cat /etc/network/firewall.sh 2>&1 | sha256sum; for c in iptables ip6tables; do $c-save -t filter | grep -e ^-A -e ^:; done | sed 's/ \\[.*//'"
 	f.again() // rules that were proved
 	before, err := SSH(t.Context(), Twin, rules)
@@ -123,7 +123,7 @@ func (f *faults) shutOutTwin(l twinShut) {
 func (f *faults) banOwnAddress() {
 	const guardTime = 30 * time.Second
 	t := f.t
-	must(t, Restore(t.Context(), Twin, "ready")) // with fail2ban as it comes, which spares nobody
+	must(t, Restore(t.Context(), Twin, almost)) // with fail2ban as it comes, which spares nobody
 	text, err := os.ReadFile(f.answers)
 	must(t, err)
 	wider := f.in(t)

@@ -8,10 +8,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +70,15 @@ func proofs(t *testing.T) {
 		sa := `ipsec statusall | grep -o 'nms-[46]\[[0-9]*\]: ESTABLISHED' | sort`
 		before := on(t, Server, sa)
 		on(t, Server, "printf '%s' x >>/etc/ipsec.d/two.secrets")
+		for _, m := range []Machine{Server, Peer} { // for "no secret anywhere"
+			on(t, m, sampler)
+		}
 		w.must(0, "apply", "--yes", "--plain", "--only", "ipsec")
+		for _, m := range []Machine{Server, Peer} {
+			if on(t, m, "systemctl stop lab-sampler; grep -c tx.sh /dev/shm/seen || :") == "0" {
+				t.Errorf("%s: the sampler saw no job", m)
+			}
+		}
 		if after := on(t, Server, sa); after != before || !strings.Contains(after, "ESTABLISHED") {
 			t.Errorf("the other tunnel was %q, is %q", before, after)
 		}
@@ -255,12 +265,21 @@ func secrets(t *testing.T) [][]byte {
 	return out
 }
 
-// forms are a secret as it is, in base64 and in hex.
+// forms are a secret as it is, in base64 and in hex, and quoted for a shell, a URL,
+// JSON and Go.
 func forms(secret []byte) [][]byte {
-	return [][]byte{
-		secret, []byte(base64.StdEncoding.EncodeToString(secret)), []byte(hex.EncodeToString(secret)),
-		[]byte(strings.ToUpper(hex.EncodeToString(secret))),
+	text := string(secret)
+	out := [][]byte{secret}
+	for _, form := range []string{
+		base64.StdEncoding.EncodeToString(secret), base64.RawURLEncoding.EncodeToString(secret),
+		hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)),
+		strings.ReplaceAll(text, "'", `'\''`), url.QueryEscape(text), url.PathEscape(text), strings.Trim(strconv.Quote(text), `"`),
+	} {
+		if form != text {
+			out = append(out, []byte(form))
+		}
 	}
+	return out
 }
 
 func nothingSecret(t *testing.T, where string, data []byte) {
@@ -290,7 +309,7 @@ func secretScan(t *testing.T, w *wizard) {
 	// of them, and the copies that an undo needs, which only root may read. The patterns
 	// come on standard input.
 	scan := `find /var/lib/aslwiz/tx -maxdepth 0 ! -perm 700
-grep -a -r -l -F -f - --exclude-dir=before /var/lib/aslwiz /var/log /run /tmp /root /home /etc/network /etc/postfix /etc/rsyslog.d 2>/dev/null
+grep -a -r -l -F -f - --exclude-dir=before /var/lib/aslwiz /var/log /run /tmp /root /home /etc/network /etc/postfix /etc/rsyslog.d /dev/shm/seen 2>/dev/null
 for p in /proc/[0-9]*; do [ "$p" = "/proc/$$" ] || cat "$p/cmdline" "$p/environ" 2>/dev/null; done | tr '\0' '\n' >/run/lab-scan`
 	for _, m := range []Machine{Server, Peer, Third} {
 		cmd := command(t.Context(), "ssh", string(m), "cat >/dev/shm/lab-patterns; { "+strings.Replace(scan, "-f -", "-f /dev/shm/lab-patterns", 1)+

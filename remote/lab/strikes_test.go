@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-func (f *faults) cutLink(_ *exec.Cmd) {
+func (f *faults) cutLink(_ *exec.Cmd) { f.cutLinkFor(500 + f.rnd.IntN(4000)) }
+
+func (f *faults) cutLinkFor(milliseconds int) {
 	must(f.t, CutLinkOf(f.t.Context(), Twin))
-	f.wait(500+f.rnd.IntN(4000), "the cut")
+	f.wait(milliseconds, "the cut")
 	must(f.t, RestoreLinkOf(f.t.Context(), Twin))
 }
 

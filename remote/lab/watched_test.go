@@ -10,12 +10,18 @@ import (
 	"testing"
 )
 
-// sampler notes every command line and environment that it gets to see.
-const sampler = `systemd-run -q --collect --unit=lab-sampler sh -c '
-while :; do
-  for p in /proc/[0-9]*; do cat $p/cmdline $p/environ 2>/dev/null; echo; done | tr "\0" "\n" | grep -av lab-sampler >>/dev/shm/seen
-  [ $(stat -c %s /dev/shm/seen) -lt 200000000 ] || sleep 600
-done'`
+// sampler notes every command line and environment that it gets to see, each once,
+// in /dev/shm/seen. It looks some thirty times a second, less often on an emulated machine.
+const sampler = `rm -f /dev/shm/seen; systemd-run -q --collect --unit=lab-sampler perl -e '
+open my $out, ">>", "/dev/shm/seen"; $out->autoflush(1); my %seen;
+for (;;) {
+  for my $f (glob "/proc/[0-9]*/{cmdline,environ}") {
+    open my $in, "<", $f or next; local $/; my $text = <$in>;
+    next if !defined $text || $seen{$text}++;
+    $text =~ tr/\0/\n/; print $out "$text\n";
+  }
+  select undef, undef, undef, 0.03;
+}'`
 
 // TestFaultsSecrets watches a whole provisioning of the twin: the sudo password and
 // the passwords of SNMP are in no command line, no environment, no log, no
