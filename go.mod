@@ -25,7 +25,10 @@ require (
 	mvdan.cc/sh/v3 v3.14.1
 )
 
-require github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
+require (
+	github.com/charmbracelet/x/exp/teatest v0.0.0-20251215102626-e0db08df7383
+	github.com/hinshun/vt10x v0.0.0-20220301184237-5011da428d02
+)
 
 require (
 	github.com/atotto/clipboard v0.1.4 // indirect
@@ -33,6 +36,7 @@ require (
 	github.com/catppuccin/go v0.3.0 // indirect
 	github.com/charmbracelet/colorprofile v0.4.1 // indirect
 	github.com/charmbracelet/x/cellbuf v0.0.15 // indirect
+	github.com/charmbracelet/x/exp/golden v0.0.0-20241011142426-46044092ad91 // indirect
 	github.com/charmbracelet/x/exp/strings v0.0.0-20240722160745-212f7b056ed0 // indirect
 	github.com/charmbracelet/x/term v0.2.2 // indirect
 	github.com/clipperhouse/displaywidth v0.11.0 // indirect
