@@ -80,6 +80,11 @@ func TestFaultsVM(t *testing.T) {
 	calm, err := SSH(t.Context(), Server, fingerprintScript())
 	must(t, err)
 	survived := 0
+	for n, name := range []string{"the link cut and aslwiz killed in turn", "the same, the other way round"} {
+		if t.Run(name, func(t *testing.T) { kernelSteps(t, n, strings.Split(strings.TrimSpace(calm), "\n")) }) {
+			survived++
+		}
+	}
 	for _, c := range vmFaults {
 		kind := "power cut"
 		if c.strike != nil {
@@ -89,7 +94,53 @@ func TestFaultsVM(t *testing.T) {
 			survived++
 		}
 	}
-	t.Logf("%d of %d faults on the emulated server survived", survived, len(vmFaults))
+	t.Logf("%d of %d faults on the emulated server survived", survived, len(vmFaults)+2)
+}
+
+// kernelSteps carries out what a container cannot, each step disturbed: the link cut
+// for as long as it takes to notice, or aslwiz killed.
+func kernelSteps(t *testing.T, first int, calm []string) {
+	provisioned(t)
+	w := newWizard(t, strings.NewReplacer("search: [example.net]", "search: [example.net, example.org]", "hostname: stats\n", widerFirewall).Replace(serverAnswers(t)))
+	sh(t, "rm /etc/udev/rules.d/70-persistent-net.rules; printf x >>/etc/ipsec.d/two.secrets")
+	strikes := []func(*testing.T, *exec.Cmd){
+		func(t *testing.T, cmd *exec.Cmd) {
+			must(t, CutLinkOf(t.Context(), Server))
+			select {
+			case <-time.After(70 * time.Second):
+			case <-t.Context().Done():
+			}
+			must(t, RestoreLinkOf(context.WithoutCancel(t.Context()), Server))
+			_ = cmd.Wait()
+		},
+		func(_ *testing.T, cmd *exec.Cmd) { _ = cmd.Process.Kill(); _ = cmd.Wait() },
+	}
+	steps := []string{"firewall", "ipsec", "network", "nic-name", "reboot"}
+	for i, step := range steps {
+		strikeIn(t, w, step, strikes[(first+i)%2])
+		w.untilDone(step)
+	}
+	w.untilDone(steps...)
+	newWizard(t, serverAnswers(t)).untilDone(steps...) // back to the answers of the others
+	if d := differences(calm, fingerprint(t, Server)); len(d) > 0 {
+		t.Errorf("the end is not that of an undisturbed run:\n%s", strings.Join(d, "\n"))
+	}
+	if l := strings.TrimSpace(idleSession.ReplaceAllString(left(t, Server), "")); l != "" {
+		t.Errorf("left behind:\n%s", l)
+	}
+}
+
+// untilDone runs steps until they end well, as an admin would.
+func (w *wizard) untilDone(steps ...string) {
+	w.t.Helper()
+	for range 4 {
+		code, out, errs := w.run(append([]string{"apply", "--yes", "--plain"}, onlyThese(steps)...)...)
+		if code == 0 {
+			return
+		}
+		w.t.Logf("exit %d: %.1500s%.500s", code, out, errs)
+	}
+	w.t.Fatalf("steps %v do not end well when they are run again", steps)
 }
 
 // run strikes in the step, runs it again, and wants the end of an undisturbed run.
