@@ -234,6 +234,7 @@ func provision(t *testing.T) {
 		{"apply with the wizard's answers changes nothing", func(t *testing.T) { secondApply(t, newWizard(t, answers)) }},
 	})
 	keepProvisioned(t)
+	leaveGreen(t)
 }
 
 // fresh starts the machines of the page as they were installed.

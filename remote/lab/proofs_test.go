@@ -100,6 +100,7 @@ func proofs(t *testing.T) {
 	})
 	t.Run("no secret anywhere", func(t *testing.T) { secretScan(t, w) })
 	t.Run("nobody was told of break-ins", func(t *testing.T) { noAlarm(t, begun) })
+	leaveGreen(t)
 }
 
 // settled waits for what needs time on a server that has just come up, but for its
