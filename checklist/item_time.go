@@ -83,8 +83,8 @@ func judgeSync(f Finding, code string, offset []string, follows bool, peers stri
 	if code == "ERROR" {
 		got := "not synchronised yet: the daemon looks for servers that agree"
 		if follows {
-			// ntpd(8), "frequency discipline": without a drift file, which it writes hourly.
-			got = "not synchronised yet: the daemon follows a server and first measures, for up to five minutes, how fast the clock runs"
+			// ntpd does that at a start without a drift file, which it first writes after an hour.
+			got = "not synchronised yet: the daemon follows a server, and may first measure for five minutes how fast the clock runs"
 		}
 		f.Evidence = append(f.Evidence, lastLines(peers, 6)...)
 		return waiting(f, got, 30*time.Second)

@@ -255,7 +255,7 @@ func (m *machine) reboot(r *record) {
 	m.down = nil
 	m.settleTunnels()
 	r.ended = m.w.clock.Now()
-	r.note(r.ended, "connected again; the boot id is another one")
+	r.note(r.ended, "the server answers again; the boot id is another one")
 	r.status.BootID = m.boot
 	if r.tx.Guard != nil {
 		r.end(remote.TxProving, "")

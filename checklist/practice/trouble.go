@@ -101,7 +101,7 @@ func (s *shell) diskTrouble() error {
 		if err := s.wait(10 * time.Second); err != nil {
 			return err
 		}
-		s.r.note(s.m.w.clock.Now(), "connected again; the log goes on where it was")
+		s.r.note(s.m.w.clock.Now(), "the server answers again; the log goes on where it was")
 	}
 	if s.r.tx.Step != "packages" || !s.m.w.first("disk") {
 		return nil

@@ -24,6 +24,8 @@ type wizard struct {
 	sudo    string // file with the sudo password
 	home    string
 	known   string // its known_hosts: what it learns is its own
+
+	got map[string]string // what red last found, item by item
 }
 
 // newWizard builds aslwiz and gives it a home and answers of its own.
@@ -117,6 +119,7 @@ func (w *wizard) red(arg ...string) map[string]string {
 		w.t.Fatalf("verify: exit %d, %v\n%s\n%s", code, err, out, errs)
 	}
 	red := map[string]string{}
+	w.got = map[string]string{}
 	for _, f := range reports[0].Findings {
 		if f.Status == "passed" || f.Status == "manual" {
 			continue
@@ -128,7 +131,7 @@ func (w *wizard) red(arg ...string) map[string]string {
 				fix = f.Fix.Step
 			}
 		}
-		red[f.Item] = fix
+		red[f.Item], w.got[f.Item] = fix, f.Got
 		w.t.Logf("%s %s: want %s; got %s; %q", f.Item, f.Status, f.Want, f.Got, f.Evidence)
 	}
 	if (code == 0) != (len(red) == 0) {

@@ -22,6 +22,7 @@ type breakage struct {
 	mend   func(context.Context) error // what a person does by hand
 	red    map[string]string           // item → fix
 	apply  []string                    // steps that mend it
+	down   string                      // the unit that the item services names
 }
 
 func zone(file, sed string) func(context.Context) error {
@@ -94,7 +95,7 @@ swanctl --load-creds --clear >/dev/null; swanctl --terminate --ike stats-4 >/dev
 	},
 	{ // three services
 		{
-			name: "the jail stopped", script: "systemctl disable --now fail2ban",
+			name: "the jail stopped", down: "fail2ban.service", script: "systemctl disable --now fail2ban",
 			red: map[string]string{"services": "fail2ban", "fail2ban": "fail2ban"},
 		},
 		{
@@ -102,11 +103,11 @@ swanctl --load-creds --clear >/dev/null; swanctl --terminate --ike stats-4 >/dev
 			red: map[string]string{"address": "network", "firewall": "hand", "ipsec": "peer"}, apply: []string{"network"},
 		},
 		{
-			name: "the time daemon stopped", script: "systemctl disable --now ntpsec",
+			name: "the time daemon stopped", down: "ntpsec.service", script: "systemctl disable --now ntpsec",
 			red: map[string]string{"services": "packages", "time": "time"},
 		},
 		{
-			name: "postfix stopped", script: "systemctl disable --now postfix",
+			name: "postfix stopped", down: "postfix.service", script: "systemctl disable --now postfix",
 			red: map[string]string{"services": "postfix", "mail": "postfix"},
 		},
 	},
@@ -116,7 +117,7 @@ swanctl --load-creds --clear >/dev/null; swanctl --terminate --ike stats-4 >/dev
 // concerned turn red, an independent check agrees, and the way that is shown to
 // fix them does.
 func breaks(t *testing.T) {
-	provisioned(t)
+	green(t)
 	w := newWizard(t, serverAnswers(t))
 	settled(t, w)
 	likePractice(t, "finished", "")
@@ -155,6 +156,11 @@ func breakAndMend(t *testing.T, w *wizard, state string, round []breakage) {
 	for _, item := range broken {
 		if _, ok := red[item]; !ok {
 			t.Errorf("%s is green", item)
+		}
+	}
+	for _, b := range round {
+		if !strings.Contains(w.got["services"], b.down) {
+			t.Errorf("services does not name %s: %q", b.down, w.got["services"])
 		}
 	}
 	likePractice(t, state, "", names...)

@@ -69,8 +69,13 @@ func (f *faults) applyAllWhileCutting(cuts map[string]int) (code, total int, sai
 		case <-ended:
 			return cmd.ProcessState.ExitCode(), total, log.String()
 		case <-time.After(time.Duration(500+f.rnd.IntN(6000)) * time.Millisecond):
-			cuts[f.anyCut(cmd)]++
-			total++
+			kind := f.anyCut(cmd)
+			select {
+			case <-ended: // perhaps before it
+			default:
+				cuts[kind]++
+				total++
+			}
 		}
 	}
 }

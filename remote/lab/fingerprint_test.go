@@ -38,7 +38,7 @@ cd /
 find /etc /usr/local /root /home /opt /srv -xdev -type f` + skip.String() + ` ! -path '/root/.*' ! -path '/home/*/.ssh/*' -printf '%m %U:%G ' -exec sha256sum {} \; | sort -k 4
 find /etc -xdev -type l` + skip.String() + ` -printf 'link %p %l\n' | sort
 cut -d : -f 1,2,4- /etc/shadow | sed 's/^/shadow /'
-stat -c 'mode %a %U:%G %n' /etc/snmp/aslwiz-nms.credentials /etc/snmp/snmpd.conf /var/lib/aslwiz 2>&1
+stat -c 'mode %a %U:%G %n' /etc/shadow /etc/snmp/aslwiz-nms.credentials /etc/snmp/snmpd.conf /var/lib/aslwiz 2>&1
 dpkg-query -W -f 'package ${Package} ${Version} ${db:Status-Status}\n'
 systemctl list-unit-files --no-legend --no-pager --type=service,socket,timer | awk '{ print "unit", $1, $2 }' | sort
 systemctl list-units --no-legend --no-pager --plain --failed | awk '$1 !~ /^session-/ { print "failed", $1 }' # a session whose sshd was killed

@@ -122,23 +122,23 @@ func wrongHostname(p *ptytest.Person) {
 
 // accidents cuts the link in the middle of the step packages, mends it, and then
 // kills the wizard; what it returns is the one that was started after that.
-func (w *screenWizard) accidents(p *ptytest.Person, again func(x *ptytest.Terminal) *ptytest.Person) *ptytest.Person {
+func (w *screenWizard) accidents(p *ptytest.Person, m Machine, again func(x *ptytest.Terminal) *ptytest.Person) *ptytest.Person {
 	w.t.Helper()
 	p.GoOn("packages")
 	p.Press("r")
 	p.Until("packages, running")
 	p.Any("Unpacking", "Get:")
-	must(w.t, CutLink(w.t.Context()))
+	must(w.t, CutLinkOf(w.t.Context(), m))
 	mended := false
 	defer func() {
 		if !mended {
-			_ = RestoreLink(context.WithoutCancel(w.t.Context()))
+			_ = RestoreLinkOf(context.WithoutCancel(w.t.Context()), m)
 		}
 	}()
 	p.Until("the connection was lost")
-	must(w.t, RestoreLink(w.t.Context()))
+	must(w.t, RestoreLinkOf(w.t.Context(), m))
 	mended = true
-	if p.Any("connected again", "packages, ended") == "connected again" {
+	if p.Any("the server answers again", "packages, ended") == "the server answers again" {
 		p.Kill()
 		next := again(w.start())
 		next.Until("step packages was running", "Enter resumes")
@@ -224,9 +224,9 @@ func wizardOnTheServer(t *testing.T) string {
 	}
 	p := know(w.start())
 	w.connect(p, Server)
-	p = w.accidents(p, know)
-	hadAnHour(t)
+	p = w.accidents(p, Server, know)
 	wrongHostname(p)
+	hadAnHour(t)
 	p.GoOn("verification")
 	w.secret(p)
 	p.Patience = 10 * time.Minute
@@ -279,7 +279,7 @@ func wizardOnTheContainer(t *testing.T) {
 	}
 	p := know(w.start())
 	w.connect(p, Container)
-	p = w.accidents(p, know)
+	p = w.accidents(p, Container, know)
 	wrongHostname(p)
 	p.GoOn("verification")
 	w.red(p, Container, "sed -i '/ti@:te@/d' /etc/screenrc", "screen", "screen")
