@@ -139,6 +139,7 @@ func (w *screenWizard) accidents(p *ptytest.Person, m Machine, again func(x *pty
 	must(w.t, RestoreLinkOf(w.t.Context(), m))
 	mended = true
 	if p.Any("the server answers again", "packages, ended") == "the server answers again" {
+		w.t.Log("the wizard is killed while packages are installed, and started again")
 		p.Kill()
 		next := again(w.start())
 		next.Until("step packages was running", "Enter resumes")
