@@ -251,7 +251,7 @@ func (l *live) draw() {
 	if l.doing.Doing != "" {
 		text += "  " + remote.CleanLine(l.doing.Doing)
 	}
-	if hint := "  (Ctrl-C: leave or stop)"; ansi.StringWidth(text+hint) < l.width() {
+	if hint := "  (Ctrl-C: leave or stop)"; l.total > 0 && ansi.StringWidth(text+hint) < l.width() { // an undo is not asked about
 		text += hint
 	}
 	text = ansi.Truncate(text, l.width()-1, "…")

@@ -46,8 +46,8 @@ Installed packages stay.`,
 			}
 			defer host.Close()
 			live := a.newLive(s, 0, openJournal(s.name))
-			defer live.close()
 			st, err := checklist.Undo(cmd.Context(), host, args[1], live.emit)
+			live.close() // its status line goes before the result is printed
 			if err != nil {
 				return err
 			}
