@@ -122,7 +122,15 @@ func (h *host) cameBack() error {
 // cannotRestore puts a directory where a file was: the restore says in so many
 // words what is not back, and the guard is gone all the same.
 func cannotRestore(h *host, f fault) error {
+	const tx = TxRoot + "/20260101T000001Z-example"
+	ends := "state=broken"
 	h.stopAt(f.at, func(context.CancelFunc) {
+		switch {
+		case strings.Contains(h.read(tx+"/decision"), "disarm"):
+			ends = "state=done" // it was proved before
+		case h.read(tx+"/guard.boot") == Absent:
+			ends = "state=refused" // no guard yet
+		}
 		h.srv.Configure(func(c *remotetest.Config) { c.Keys = nil })
 		h.srv.Cut()
 		_ = os.Remove(h.root + "/etc/plain")
@@ -130,7 +138,7 @@ func cannotRestore(h *host, f fault) error {
 	})
 	var status string
 	for deadline := time.Now().Add((guardSeconds/pace + 15) * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		status = h.read(TxRoot + "/20260101T000001Z-example/status")
+		status = h.read(tx + "/status")
 		if strings.Contains(status, "state=broken") || strings.Contains(status, "state=done") || strings.Contains(status, "state=refused") {
 			break
 		}
@@ -138,7 +146,10 @@ func cannotRestore(h *host, f fault) error {
 			return fmt.Errorf("no end: %s", status)
 		}
 	}
-	if strings.Contains(status, "state=broken") && !strings.Contains(status, "/etc/plain: not restored") {
+	if !strings.Contains(status, ends) {
+		return fmt.Errorf("it did not end as %s: %s", ends, status)
+	}
+	if ends == "state=broken" && !strings.Contains(status, "/etc/plain: not restored") {
 		return fmt.Errorf("does not say what is not back: %s", status)
 	}
 	_ = os.RemoveAll(h.root + "/etc/plain")
