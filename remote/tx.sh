@@ -719,8 +719,8 @@ restore_files() {
     fi
     (umask 022 && mkdir -p -- "${real%/*}")
     install_file "$T/before/$n" "$real" "$mode" "$owner" "$n" || {
-      add_detail "$real: written in place, there was no room for a second copy"
-      cat "$T/before/$n" >"$real" && chown -- "$owner" "$real" && chmod -- "$mode" "$real" && sync "$real"
+      cat "$T/before/$n" >"$real" && chown -- "$owner" "$real" && chmod -- "$mode" "$real" && sync "$real" &&
+        add_detail "$real: written in place, there was no room for a second copy"
     }
   done 9<"$T/index"
   [ ! -e "$T/dirs" ] || while IFS= read -r k; do rmdir -- "$k" 2>/dev/null; done <"$T/dirs"
