@@ -144,7 +144,7 @@ func cannotRestore(h *host, f fault) error {
 			return fmt.Errorf("no end: %s", status)
 		}
 	}
-	if !strings.Contains(status, ends) && !(early && strings.Contains(status, "state=refused")) {
+	if !strings.Contains(status, ends) && (!early || !strings.Contains(status, "state=refused")) {
 		return fmt.Errorf("it did not end as %s: %s", ends, status)
 	}
 	if strings.Contains(status, "state=broken") && !strings.Contains(status, "/etc/plain: not restored") {
