@@ -35,7 +35,7 @@ func fingerprintScript() string {
 	}
 	return `
 cd /
-find /etc /usr/local /root /home /opt /srv -xdev -type f` + skip.String() + ` ! -path '/root/.*' ! -path '/home/*/.ssh/*' -printf '%m %U:%G ' -exec sha256sum {} \; | sort -k 4
+find /etc /usr/local /root /home /opt /srv -xdev -type f` + skip.String() + ` ! -path '/root/.*' ! -path '/home/*/.ssh/*' -printf '%m %U:%G %p\n' -exec sha256sum {} + | sort -k 3
 find /etc -xdev -type l` + skip.String() + ` -printf 'link %p %l\n' | sort
 cut -d : -f 1,2,4- /etc/shadow | sed 's/^/shadow /'
 stat -c 'mode %a %U:%G %n' /etc/shadow /etc/snmp/aslwiz-nms.credentials /etc/snmp/snmpd.conf /var/lib/aslwiz 2>&1
@@ -47,11 +47,12 @@ hostname
 `
 }
 
-// leftScript prints what no run may leave behind.
+// leftScript prints what no run may leave behind. What was kept aside keeps its mode, in
+// a folder that only root may enter.
 const leftScript = `
 find /etc /var/lib /home /root /usr/local -xdev \( -name '.aslwiz-*' -o -name '*.aslwiz' -o -path '/var/lib/aslwiz/tx/*.tmp' \) -print
 find /run/aslwiz -type f -print 2>/dev/null
-find /var/lib/aslwiz -perm /077 -printf 'mode %m %p\n' 2>/dev/null
+find /var/lib/aslwiz ! -path '*/aside/*' -perm /077 -printf 'mode %m %p\n' 2>/dev/null
 for u in guard unproved; do
   ls -d /etc/systemd/system/aslwiz-$u.service /etc/systemd/system/*.wants/aslwiz-$u.service 2>/dev/null
 done
