@@ -119,7 +119,6 @@ swanctl --load-creds --clear >/dev/null; swanctl --terminate --ike stats-4 >/dev
 func breaks(t *testing.T) {
 	green(t)
 	w := newWizard(t, serverAnswers(t))
-	settled(t, w)
 	likePractice(t, "finished", "")
 	for i, round := range rounds {
 		var names []string

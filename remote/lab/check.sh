@@ -452,13 +452,29 @@ if [ "${1:-}" = --host ]; then HOST=${2:-}; shift $(($# > 1 ? 2 : 1)); fi
 TUNNELS=${TUNNELS:-$(if [ "$HOST" = server ]; then echo peer third; else echo server; fi)}
 for item in "$@"; do [[ " ${ITEMS[*]} " == *" $item "* ]] || usage; done
 [ $# -gt 0 ] || set -- "${ITEMS[@]}"
-for item in "$@"; do
+# Four at a time, each in a process of its own: they mostly wait.
+found=$(mktemp -d) || exit 2
+trap 'rm -rf "$found"' EXIT
+judge() {
+	local verdict=ok texts
 	OKS=() BADS=() UNKNOWNS=()
-	"item_$item"
-	verdict=ok texts=("${BADS[@]}" "${UNKNOWNS[@]}")
-	if [ ${#BADS[@]} -gt 0 ]; then verdict=bad bad=1
-	elif [ ${#UNKNOWNS[@]} -gt 0 ]; then verdict=unknown unknown=1
+	"item_$1"
+	texts=("${BADS[@]}" "${UNKNOWNS[@]}")
+	if [ ${#BADS[@]} -gt 0 ]; then verdict=bad
+	elif [ ${#UNKNOWNS[@]} -gt 0 ]; then verdict=unknown
 	else texts=("${OKS[@]}"); fi
-	printf '%s %s: %s\n' "$item" "$verdict" "$(printf '%s; ' "${texts[@]}" | sed 's/; $//')"
+	printf '%s %s: %s\n' "$1" "$verdict" "$(printf '%s; ' "${texts[@]}" | sed 's/; $//')" >"$found/$1"
+}
+running=0
+for item in "$@"; do
+	((running < 4)) || { wait -n; running=$((running - 1)); }
+	judge "$item" &
+	running=$((running + 1))
+done
+wait
+for item in "$@"; do
+	line=$(cat "$found/$item" 2>/dev/null) || line="$item unknown: its measurement broke off"
+	printf '%s\n' "$line"
+	case $line in "$item bad:"*) bad=1 ;; "$item unknown:"*) unknown=1 ;; esac
 done
 exit $((bad ? 1 : unknown * 2))

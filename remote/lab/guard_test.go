@@ -138,6 +138,7 @@ func green(t *testing.T) {
 	}
 	if !left {
 		provisioned(t)
+		settled(t, newWizard(t, serverAnswers(t)))
 	}
 }
 

@@ -28,7 +28,6 @@ func proofs(t *testing.T) {
 	green(t)
 	begun := time.Now()
 	w := newWizard(t, serverAnswers(t))
-	settled(t, w)
 	t.Run("the card was renamed by the reboot", func(t *testing.T) {
 		if got := on(t, Server, "ls /sys/class/net | tr '\\n' ' '; cat /sys/class/net/eth0/address"); got != "eth0 lo 52:54:00:51:00:11" {
 			t.Errorf("cards: %q", got)
