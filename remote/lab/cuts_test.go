@@ -5,36 +5,29 @@ package lab
 import (
 	"context"
 	"fmt"
-	"os"
+	"math/rand/v2"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
-// TestFaultsCuts cuts the link of the twin again and again, at random moments spread
-// over whole provisionings, while one aslwiz carries out all steps. It comes back by
-// itself, or is run again; the end is that of an undisturbed run. By itself it cuts a few
-// times; ASLWIZ_FAULTS=all cuts a hundred times.
-func TestFaultsCuts(t *testing.T) {
-	seed := seedOf(t)
-	f := newFaults(t, seed)
-	f.undisturbed()
-	wanted := 4
-	if os.Getenv("ASLWIZ_FAULTS") == "all" {
-		wanted = 100
-	}
+// manyCuts cuts the link of the twin again and again, at random moments spread over
+// whole provisionings, while one aslwiz carries out all steps. It comes back by itself, or
+// is run again; the end is that of an undisturbed run. The seed alone says when.
+func (f *faults) manyCuts(wanted int, seed uint64) {
+	f.rnd = rand.New(rand.NewPCG(seed, 0))
 	cuts := map[string]int{}
 	total, provisionings := 0, 0
-	for ; total < wanted && !t.Failed(); provisionings++ {
-		t.Run(fmt.Sprintf("provisioning %d", provisionings+1), func(t *testing.T) {
+	for ; total < wanted && !f.t.Failed(); provisionings++ {
+		f.t.Run(fmt.Sprintf("link cut in whole provisioning %d", provisionings+1), func(t *testing.T) {
 			sub := *f
 			sub.wizard = f.in(t)
 			total += sub.cutOften(cuts)
 			t.Logf("cut %d times so far: %v", total, cuts)
 		})
 	}
-	t.Logf("seed %d: %d link cuts in %d whole provisionings: %v", seed, total, provisionings, cuts)
+	f.t.Logf("%d link cuts in %d whole provisionings: %v", total, provisionings, cuts)
 }
 
 // cutOften provisions the twin and cuts its link every few seconds: for so short a time

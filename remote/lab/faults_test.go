@@ -79,8 +79,9 @@ func TestFaults(t *testing.T) {
 	f := newFaults(t, seed)
 	f.undisturbed()
 	all := []moment{atStart, atMiddle, atEnd, atRandom}
-	kinds := faultKinds
+	kinds, cuts := faultKinds, 100
 	if os.Getenv("ASLWIZ_FAULTS") != "all" {
+		cuts = 3
 		kinds = slices.Clone(faultKinds)
 		f.rnd.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 		kinds = kinds[:2]
@@ -98,6 +99,7 @@ func TestFaults(t *testing.T) {
 			})
 		}
 	}
+	f.manyCuts(cuts, seed)
 	f.report(seed)
 }
 
