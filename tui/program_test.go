@@ -36,16 +36,10 @@ func newProgram(t *testing.T, width, height int) *program {
 	return p
 }
 
-var namedKeys = map[string]tea.KeyType{"enter": tea.KeyEnter, "esc": tea.KeyEsc, "ctrl+d": tea.KeyCtrlD, "backspace": tea.KeyBackspace}
-
-// keys presses named keys, and types everything else.
-func (p *program) keys(keys ...string) {
-	for _, k := range keys {
-		if key, ok := namedKeys[k]; ok {
-			p.Send(tea.KeyMsg{Type: key})
-		} else {
-			p.Type(k)
-		}
+// keys presses keys as a bench does.
+func (p *program) keys(names ...string) {
+	for _, n := range names {
+		p.Send(press(n))
 	}
 }
 
@@ -69,12 +63,19 @@ func (p *program) end() *wizard {
 	return w
 }
 
-// From Start to the hand-off: connect, carry out the page, answer on the way, measure.
-func TestProgramFromStartToHandOff(t *testing.T) {
-	p := newProgram(t, 80, 24)
+// atTheForm is a program that asks how to reach a new server.
+func atTheForm(t *testing.T, width, height int) *program {
+	t.Helper()
+	p := newProgram(t, width, height)
 	p.shows("which server?")
 	p.keys("enter")
 	p.shows("How do you reach the server?")
+	return p
+}
+
+// From Start to the hand-off: connect, carry out the page, answer on the way, measure.
+func TestProgramFromStartToHandOff(t *testing.T) {
+	p := atTheForm(t, 80, 24)
 	p.keys("198.51.100.11", "ctrl+d")
 	p.shows("This is the server")
 	p.keys("enter")
@@ -101,10 +102,7 @@ func TestProgramFromStartToHandOff(t *testing.T) {
 
 // What was typed survives an invalid field, Back and terminals of any size.
 func TestProgramKeepsWhatWasTyped(t *testing.T) {
-	p := newProgram(t, 120, 40)
-	p.shows("which server?")
-	p.keys("enter")
-	p.shows("How do you reach the server?")
+	p := atTheForm(t, 120, 40)
 	p.keys("no address", "enter")
 	p.shows("not yet right")
 	p.Send(tea.WindowSizeMsg{Width: 50, Height: 12})

@@ -101,6 +101,22 @@ func TestStatusLine(t *testing.T) {
 	}
 }
 
+// Only a run of steps asks what Ctrl-C means: an undo, which has none, offers nothing.
+func TestStatusLineOffersCtrlC(t *testing.T) {
+	t.Parallel()
+	for _, total := range []int{2, 0} {
+		var out bytes.Buffer
+		l := newTestLive(&out, true)
+		l.total = total
+		l.emit(checklist.Event{Kind: checklist.EventStep, Step: "hostname", Status: checklist.StepRunning, At: time.Unix(1000, 0)})
+		l.emit(checklist.Event{Kind: checklist.EventProgress, Step: "hostname"})
+		l.close()
+		if got := strings.Contains(out.String(), "Ctrl-C"); got != (total > 0) {
+			t.Errorf("%d steps: offers Ctrl-C: %v in %q", total, got, out.String())
+		}
+	}
+}
+
 // While a question is open nothing is printed, and nothing but progress is lost.
 func TestQuestionHoldsTheScreen(t *testing.T) {
 	t.Parallel()

@@ -254,8 +254,8 @@ func wizardOnTheServer(t *testing.T) string {
 }
 
 // hadAnHour leaves what ntpd writes after its first hour: how fast the clock runs.
-// Without it each start of ntpd takes five minutes to measure that, before it calls the
-// clock synchronised (ntpd(8), "frequency discipline").
+// Without it each start of ntpd takes five minutes to measure that (ntpq's freq_mode),
+// before it calls the clock synchronised.
 func hadAnHour(t *testing.T) {
 	t.Helper()
 	sh(t, "f=/var/lib/ntpsec/ntp.drift; [ -e $f ] || { echo 0.000 >$f && chown ntpsec: $f; }")
