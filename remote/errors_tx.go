@@ -21,6 +21,7 @@ var (
 type BusyError struct {
 	Host   string
 	Status Status // the zero value when the server could not say
+	Undo   bool   // it is the undo of that transaction which runs, or waits
 }
 
 // Error implements error.
@@ -29,7 +30,11 @@ func (e *BusyError) Error() string {
 	if s.ID == "" {
 		return e.Host + ": another change is being made there"
 	}
-	return fmt.Sprintf("%s: step %s is %s there, started by %s at %s", e.Host, s.Step, s.State, s.Who, s.Since.UTC().Format(time.DateTime+" UTC"))
+	doing := string(s.State)
+	if e.Undo {
+		doing = "being undone"
+	}
+	return fmt.Sprintf("%s: step %s is %s there, started by %s at %s", e.Host, s.Step, doing, s.Who, s.Since.UTC().Format(time.DateTime+" UTC"))
 }
 
 // Hint says what to try.

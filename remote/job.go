@@ -36,7 +36,7 @@ func (s *Server) Start(ctx context.Context, tx Transaction) error {
 		s.prune(ctx, rest)
 		return nil
 	case word == "busy":
-		return &BusyError{Host: s.name, Status: s.holder(ctx)}
+		return s.busy(ctx)
 	case word == "full":
 		return fmt.Errorf("%s: %s: %w; make some room there (df -h, apt-get clean) and try again", s.name, TxRoot, ErrDiskFull)
 	case word == "read-only":
@@ -101,15 +101,30 @@ func holding(list []report) (Status, bool) {
 	return Status{}, false
 }
 
-// holder is who is at work where it is busy, as far as that can be known.
-func (s *Server) holder(ctx context.Context) Status {
+// busy says who is at work where it is busy, as far as that can be known.
+func (s *Server) busy(ctx context.Context) *BusyError {
+	e := &BusyError{Host: s.name}
 	list, err := s.list(ctx)
 	if err != nil {
-		return Status{}
+		return e
 	}
-	st, _ := holding(list)
-	return s.maskStatus(st)
+	if st, ok := holding(list); ok {
+		e.Status = s.maskStatus(st)
+		return e
+	}
+	if r, err := s.do(ctx, request{script: undoing, limit: 10 * time.Second, max: 64 << 10}); err == nil && len(r.out) > 0 {
+		e.Status, e.Undo = s.maskStatus(parseReport(r.out).Status), true
+	}
+	return e
 }
+
+// undoing prints of which step an undo is at work, and who began that.
+const undoing = `cd ` + TxRoot + ` || exit 0
+for d in */; do
+  { read -r l <"${d}undo"; } 2>/dev/null || continue
+  case $l in state=running | state=proving) cat "${d}meta" "${d}undo.who" && echo "$l" && exit ;; esac
+done
+`
 
 // markTold notes on the server that somebody knows how a transaction ended.
 // When it cannot, the next one is told once more.
@@ -179,17 +194,17 @@ while case " $(echo $(systemctl is-active aslwiz-job.service aslwiz-guard.servic
   sleep 0.2 # one that has just ended has to be cleared away
 done
 rm -f "$d/undo" "$d/told"
-cat >"$d/undo.baseline" || exit 1
+{ read -r who; printf 'who=%%s\nsince=%%s\n' "$who" "$(date +%%s)"; } >"$d/undo.who" && cat >"$d/undo.baseline" || exit 1
 systemd-run --unit=aslwiz-job --collect --quiet --description='aslwiz: undo' --setenv=HOME=/root /bin/sh "$d/tx.sh" undo && exit 0
 systemctl -q is-active aslwiz-job.service && { echo busy; exit 0; }
 exit 1
 `, TxRoot, id)
-	r, err := s.do(ctx, request{script: script, data: []byte(strings.Join(baseline, "\n") + "\n"), limit: time.Minute, max: 4 << 10})
+	r, err := s.do(ctx, request{script: script, data: []byte(strings.Join(append([]string{s.who()}, baseline...), "\n") + "\n"), limit: time.Minute, max: 4 << 10})
 	if err != nil {
 		return Status{}, fmt.Errorf("undoing %s: %w", id, err)
 	}
 	if strings.TrimSpace(string(r.out)) == "busy" {
-		return Status{}, &BusyError{Host: s.name, Status: s.holder(ctx)}
+		return Status{}, s.busy(ctx)
 	}
 	if err := s.callError(id, r); err != nil {
 		return Status{}, err

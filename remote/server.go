@@ -206,5 +206,5 @@ func (s *Server) who() string {
 	if a := s.ClientAddr(); a.IsValid() {
 		who += " from " + a.Addr().String()
 	}
-	return strings.TrimSpace(who)
+	return CleanLine(strings.ReplaceAll(strings.TrimSpace(who), "\n", " "))
 }

@@ -5,7 +5,7 @@
 #   meta manifest script stager after/N set/N.read set/N.write new/N   staged
 #   before/N index reserve spare                                what was there
 #   status undo log left decision why hurry stop chain aside/N told   while and after it ran
-#   undo undo.baseline undo.proved undo.hurry redo/N            while it is undone
+#   undo undo.who undo.baseline undo.proved undo.hurry redo/N   while it is undone
 #
 # unproved, beside all folders: id, boot, and atboot or live, of guarded steps in their
 # order, until a restart has proved them.

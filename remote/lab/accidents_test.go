@@ -71,6 +71,24 @@ func accidents(t *testing.T) {
 		t.Errorf("haveged after the undo: %q", got)
 	}
 	ctrlC(t, w)
+	undoneByWhom(t, w)
+}
+
+// undoneByWhom lets an undo take a while. Another aslwiz is told meanwhile what is
+// going on, and who began it.
+func undoneByWhom(t *testing.T, w *wizard) {
+	on(t, Container, `sed -i 's/^bring_back() {/&\n  sleep 20/' /var/lib/aslwiz/tx/*-packages/tx.sh`)
+	undo, log := w.start("undo", "packages")
+	until(t, time.Minute, "the undo runs", func() bool {
+		return on(t, Container, `grep -l '^state=running$' /var/lib/aslwiz/tx/*-packages/undo 2>/dev/null; :`) != ""
+	})
+	code, _, said := w.run(applyOnly("hostname")...)
+	if code != 3 || !regexp.MustCompile(`step packages is being undone there, started by \S+ from 198\.51\.100\.9 at 20`).MatchString(said) {
+		t.Errorf("exit %d; who undoes what is not said:\n%s", code, said)
+	}
+	if err := undo.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, log)
+	}
 }
 
 // ctrlC presses it at a terminal while the step waits for dpkg's lock, and answers

@@ -209,8 +209,10 @@ accel() {
 	fi
 	case ${LAB_ACCEL:-$(tail -n 1 "$verdict")} in
 	kvm) echo "-accel kvm -cpu host" ;;
-	# cx16 and svm: Debian 13's kernel faults on this emulator's versions of them.
-	*) echo "-accel tcg,thread=multi,tb-size=512 -cpu max,-svm,-cx16" ;;
+	# cx16 and svm: Debian 13's kernel faults on this emulator's versions of them. erms: a kernel
+	# that believes in it copies and clears pages byte by byte, a turn of the emulator each.
+	# smap and smep: two more views of the memory to keep.
+	*) echo "-accel tcg,thread=multi,tb-size=512 -cpu max,-svm,-cx16,-erms,-smap,-smep" ;;
 	esac
 }
 
