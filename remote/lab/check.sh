@@ -214,7 +214,7 @@ item_firewall() {
 		# "allow all ssh in": a new connection, and sshd speaks
 		r=$(probe "$a" "$SSH_PORT")
 		case $r in
-		open) r=$(admin sh -c "nc -n -w 4 $a $SSH_PORT </dev/null" 2>/dev/null | head -n 1 | tr -d '\r')
+		open) r=$(admin bash -c "exec 3<>/dev/tcp/$a/$SSH_PORT && IFS=\$'\\r' read -r -t 15 line <&3 && echo \"\$line\"" 2>/dev/null)
 			if [[ $r == SSH-* ]]; then note ok "$f ssh opens"; else note bad "$f port $SSH_PORT opens but says '$r'"; fi ;;
 		unreachable | unclear*) note unknown "$f ssh port $r"; continue ;;
 		*) note bad "$f ssh port $r" ;;
@@ -262,7 +262,11 @@ item_firewall() {
 	# IPv6 lives by neighbour discovery: find the admin's computer again, as the ping found this one
 	ip -6 neigh flush to "$admin6" 2>/dev/null
 	timeout 4 bash -c "</dev/tcp/$admin6/9" 2>/dev/null
-	r=$(ip -6 neigh show to "$admin6")
+	for _ in {1..20}; do # where it asked first, this one makes sure only after five seconds
+		r=$(ip -6 neigh show to "$admin6")
+		[[ $r != *lladdr*REACHABLE* ]] || break
+		sleep 0.5
+	done
 	if [[ $r == *lladdr*REACHABLE* ]]; then echo "ok IPv6 neighbours found"; else echo "bad IPv6 neighbour $admin6 not found: $r"; fi
 EOF
 }
@@ -398,13 +402,13 @@ EOF
 EOF
 }
 
-# knock ADDRESS: what agents answer without credentials: SNMPv3's question for the engine's
+# knock ADDRESS [SECONDS]: what agents answer without credentials: SNMPv3's question for the engine's
 # name, and SNMPv2 with the community "public". Prints 1, or 0 for silence.
 knock() {
 	exec 3<>"/dev/udp/$1/161" 2>/dev/null
 	printf '\x30\x38\x02\x01\x03\x30\x0e\x02\x01\x01\x02\x03\x00\xff\xe3\x04\x01\x04\x02\x01\x03\x04\x10\x30\x0e\x04\x00\x02\x01\x00\x02\x01\x00\x04\x00\x04\x00\x04\x00\x30\x11\x04\x00\x04\x00\xa0\x0b\x02\x01\x01\x02\x01\x00\x02\x01\x00\x30\x00' >&3
 	printf '\x30\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x01\x01\x02\x01\x00\x02\x01\x00\x30\x0e\x30\x0c\x06\x08\x2b\x06\x01\x02\x01\x01\x05\x00\x05\x00' >&3
-	timeout 4 head -c 1 <&3 2>/dev/null | wc -c
+	timeout "${2:-4}" head -c 1 <&3 2>/dev/null | wc -c
 }
 
 # "Please ensure SNMP is configured": the NMS is answered, by the credentials that the server
@@ -434,7 +438,7 @@ EOF
 		up=$(timeout 30 snmpget -t 4 -r 2 -Oqv "$agent" .1.3.6.1.2.1.1.3.0 2>&1 | tail -n 1)
 		if [[ $up =~ ^[0-9:.]+$ ]]; then echo "ok the NMS asks $a: up $up"; else echo "bad the NMS asks $a: $up"; continue; fi
 		# or silence towards others would prove nothing
-		[ "$(knock "$a")" = 1 ] || echo "unknown $a does not answer the NMS without credentials: no way to tell who else may ask"
+		[ "$(knock "$a" 20)" = 1 ] || echo "unknown $a does not answer the NMS without credentials: no way to tell who else may ask"
 	done
 EOF
 	for a in $to; do
