@@ -107,7 +107,7 @@ func judgeFirewall(in In, seen Seen) Finding {
 	case len(open) > 0:
 		f.Status = Unknown
 		f.Got = fmt.Sprintf("the rules are in force; from here it could not be seen that they hold for %s", strings.Join(open, " and "))
-		f.Fix = &Fix{Kind: FixHand, Text: "run aslwiz verify from a computer that reaches the server over " + strings.Join(open, " and ")}
+		f.Fix = &Fix{Kind: FixHand, Text: "run aslwiz verify from a computer that reaches the server over " + strings.Join(open, " and ") + " and is not at the other end of a tunnel"}
 	default:
 		f.Status, f.Got = Passed, f.Want
 	}
@@ -131,6 +131,7 @@ func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []str
 	for _, r := range outside {
 		by[r.Addr] = r
 	}
+	fromPeer := comesFromPeer(in)
 	for _, a := range serverAddrs(in) {
 		if familyOf(a) != k.family {
 			continue
@@ -143,6 +144,13 @@ func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []str
 		evidence = append(evidence, fmt.Sprintf("from here: %s %s, %s %s", control.Addr, control.Outcome, closed.Addr, closed.Outcome))
 		if control.Outcome != remote.ReachOpen {
 			continue
+		}
+		switch closed.Outcome {
+		case remote.ReachRefused, remote.ReachOpen:
+			if fromPeer {
+				evidence = append(evidence, fmt.Sprintf("IPv%d: you come from the other end of a tunnel, which is let in to everything", k.family))
+				continue
+			}
 		}
 		switch closed.Outcome {
 		case remote.ReachRefused:

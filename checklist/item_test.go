@@ -288,6 +288,15 @@ func TestJudgeFirewall(t *testing.T) {
 	}
 }
 
+// From the other end of a tunnel nothing is kept out, and nothing is wrong with that.
+func TestJudgeFirewallFromAPeer(t *testing.T) {
+	base := newReplay(t, "debian12-done").in(t)
+	base.Facts.Client = netip.MustParseAddr("192.0.2.5")
+	base.Answers.Host, base.Answers.Peers = "example.net", []Peer{{Name: "two", Addresses: []string{"192.0.2.5"}}}
+	got := counted(t, "5").measure(base, itemFirewall, knock(base, remote.ReachOpen, remote.ReachRefused), counted(t, "7"))
+	expect{Unknown, "could not be seen that they hold for IPv4 and IPv6", ""}.check(t, got)
+}
+
 func TestClosedPort(t *testing.T) {
 	in := In{Answers: Answers{Host: "203.0.113.1", Firewall: Firewall{Ports: []string{"65533/tcp", "65532/udp"}}}, Facts: Facts{SSHPort: 65532}}
 	if p := closedPort(in); p != 65531 {

@@ -48,7 +48,8 @@ type userState struct {
 func parseUser(text string) (userState, error) {
 	var u userState
 	for line := range strings.Lines(text) {
-		key, v, _ := strings.Cut(strings.TrimSpace(line), " ")
+		key, raw, _ := strings.Cut(strings.TrimSpace(line), " ")
+		v := remote.CleanLine(raw) // cut at a length that a file of keys may well have
 		switch key {
 		case "keyfile":
 			u.keyFiles = strings.Fields(v)
@@ -63,7 +64,7 @@ func parseUser(text string) (userState, error) {
 		case "link":
 			u.link = v
 		case "keys":
-			b, err := base64.StdEncoding.DecodeString(v)
+			b, err := base64.StdEncoding.DecodeString(raw)
 			if err != nil {
 				return u, errors.New("the file of keys could not be read")
 			}
@@ -84,11 +85,10 @@ func (u adminUser) Probes() []remote.Probe {
 // Compare implements Resource.
 func (u adminUser) Compare(answers []remote.Answer) (Change, error) {
 	c := Change{Kind: "user", Want: "in group sudo, " + countKeys(len(u.keys))}
-	text, err := answers[0].Text()
-	if err != nil {
+	if _, err := answers[0].Text(); err != nil {
 		return c, err
 	}
-	st, err := parseUser(text)
+	st, err := parseUser(string(answers[0].Out))
 	if err != nil {
 		return c, err
 	}

@@ -173,6 +173,7 @@ func (r *run) farRun(h Host, step Step, p Peer) *run {
 	here := r.plan.Facts
 	far := Step{
 		ID: step.ID, Title: farTitle(step, p), Why: step.Why, Limit: step.Limit,
+		Guarded: true, // its firewall, and a tunnel that the way there may lead through
 		Want: func(in In) ([]Resource, error) {
 			local := in
 			local.Facts = here

@@ -125,6 +125,9 @@ func bothEnds(t *testing.T, here, there *tunnelHost, ask func(context.Context, s
 		Approve: func(p StepPlan) (bool, error) {
 			note(p)
 			fmt.Fprintln(&seen, "APPROVE", p.Title, p.Script)
+			if far := strings.Contains(p.Title, "the other end"); far != p.Guarded {
+				t.Errorf("%s: guarded is %v", p.Title, p.Guarded)
+			}
 			return true, nil
 		},
 		Dial: func(context.Context, Peer) (Host, error) { return there, nil },

@@ -1,6 +1,8 @@
 package checklist
 
 import (
+	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,5 +29,31 @@ func TestOwnKey(t *testing.T) {
 	}
 	if c, err := ownKey(in).Compare([]remote.Answer{{Issue: "timeout"}}); err != nil || !c.Same {
 		t.Errorf("a question without an answer stops the step: %+v, %v", c, err)
+	}
+}
+
+// A file of keys is longer than any line that is shown.
+func TestManyKeys(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&file, "ssh-ed25519 %s%02d somebody %d\n", strings.Repeat("A", 300), i, i)
+	}
+	const line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEgoZzwKZnxrUA5GYkzOho0VL+vnMQoSHWrbfnrj5g+Z anna"
+	key, err := ParseKey(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := adminUser{name: "anna", keys: []Key{key}}
+	said := func(keys string) []remote.Answer {
+		return []remote.Answer{{Out: fmt.Appendf(nil, "home /home/anna\nshell /bin/bash\ngroup anna\ngroups anna sudo\nkeys %s\n",
+			base64.StdEncoding.EncodeToString([]byte(keys)))}}
+	}
+	c, err := u.Compare(said(file.String()))
+	if err != nil || len(c.Files) != 1 || string(c.Files[0].After) != file.String()+line+"\n" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if c, err = u.Compare(said(string(c.Files[0].After))); err != nil || !c.Same {
+		t.Errorf("not the same afterwards: %+v, %v", c, err)
 	}
 }

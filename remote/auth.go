@@ -223,7 +223,7 @@ func (l *login) interactive(c *credential, asked map[string]bool, intro string, 
 func (l *login) question(q Question) (Secret, error) {
 	l.patience.pause()
 	defer l.patience.resume()
-	q.Host, q.User = l.at.Address, l.hop.user
+	q.Host, q.User, q.Jump = l.at.Address, l.hop.user, l.at.Target != ""
 	answer, err := l.ask(l.ctx, q)
 	if err == nil {
 		err = l.ctx.Err()

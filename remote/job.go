@@ -220,7 +220,7 @@ const (
 )
 
 // prune removes the oldest transactions once there are too many, but never what
-// an undo or a guard may need. Failing to is no failure.
+// an undo or a guard may need, nor what somebody else's version of a file was kept in. Failing to is no failure.
 func (s *Server) prune(ctx context.Context, count string) {
 	var n int
 	if _, err := fmt.Sscan(count, &n); err != nil || n < pruneFolders {
@@ -232,7 +232,7 @@ func (s *Server) prune(ctx context.Context, count string) {
 	}
 	if ids := prunable(list); len(ids) > 0 {
 		script := "cd " + TxRoot + " || exit; for i in " + strings.Join(ids, " ") +
-			`; do grep -qs "^$i " ../unproved || rm -rf -- "$i"; done`
+			`; do [ -e "$i/aside" ] || grep -qs "^$i " ../unproved || rm -rf -- "$i"; done`
 		_, _ = s.do(ctx, request{script: script, limit: time.Minute, max: 1 << 10})
 	}
 }

@@ -34,6 +34,7 @@ type Question struct {
 	Kind        QuestionKind
 	Host        string // "host:port" of the hop that asks
 	User        string
+	Jump        bool   // a jump host asks, not the server
 	Prompt      string // cleaned text, ready to show
 	Fingerprint string // SHA256:..., for AskHostKey
 	Echo        bool   // whether the answer may be shown while typed

@@ -134,7 +134,10 @@ func (r *applying) emit(e checklist.Event) {
 		return
 	}
 	note := fmt.Sprintf("the server is at %s from now on; %s says so now", e.Text, r.server.file)
-	if err := r.server.rewriteHost(e.Text); err != nil {
+	switch err := r.server.rewriteHost(e.Text); {
+	case errors.Is(err, errHostName):
+		note = fmt.Sprintf("the server is at %s from now on: let %s lead there, in DNS or in ~/.ssh/config", e.Text, r.server.answers.Host)
+	case err != nil:
 		note = fmt.Sprintf("the server is at %s from now on: write host: %q into %s (%v)", e.Text, e.Text, r.server.file, err)
 	}
 	r.live.emit(checklist.Event{Kind: checklist.EventNote, At: e.At, Server: e.Server, Step: e.Step, Text: note})

@@ -14,8 +14,8 @@ func noTerminal(what, hint string) error {
 }
 
 // asker answers what connecting asks: from the files given, else at the terminal.
-// A password from a file is given once: a second time would only repeat a
-// refused one.
+// A password from a file is the server's, no jump host's, and is given once: a second
+// time would only repeat a refused one.
 func (a *app) asker(f *connectFlags) remote.Ask {
 	if a.terminal == nil && f.password.Empty() {
 		return nil
@@ -23,7 +23,7 @@ func (a *app) asker(f *connectFlags) remote.Ask {
 	given := false
 	return func(ctx context.Context, q remote.Question) (remote.Secret, error) {
 		password := q.Kind == remote.AskPassword || q.Kind == remote.AskInteractive && !q.Echo
-		if password && !f.password.Empty() && !given {
+		if password && !q.Jump && !f.password.Empty() && !given {
 			given = true
 			return f.password, nil
 		}

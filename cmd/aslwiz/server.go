@@ -97,13 +97,16 @@ func (s server) localPath(path string) string {
 	return filepath.Join(filepath.Dir(s.file), path)
 }
 
+var errHostName = errors.New("host is a name")
+
 var hostLine = regexp.MustCompile(`(?m)^host:.*$`)
 
 // rewriteHost changes the address in the answers file, and nothing else of it. A
-// host that is a name stays: DNS says where that is.
+// host that is a name stays, which is errHostName: DNS, or ssh's configuration, says
+// where that is.
 func (s server) rewriteHost(to string) error {
 	if _, err := netip.ParseAddr(s.answers.Host); err != nil {
-		return nil
+		return errHostName
 	}
 	data, err := os.ReadFile(s.file)
 	if err != nil {

@@ -67,7 +67,11 @@ swan() { swanctl "$@" 2>&1 | grep -v -e "^plugin '" -e 'plugin requires CAP_' ||
 systemctl -q is-active strongswan.service || run systemctl restart strongswan.service
 run swan --load-creds --noprompt
 for conn in stats-4; do swan --terminate --ike "$conn" --timeout 20; done
-run swan --load-conns
+out=$(run swan --load-conns)
+printf '%s\n' "$out"
+for conn in stats-4; do
+  case $out in *"loaded connection '$conn'"*) ;; *) echo "the daemon did not take the connection $conn"; return 1 ;; esac
+done
 loaded() (
 command -v swanctl >/dev/null || exit 127
 all=$(swanctl --list-conns 2>/dev/null) || :
