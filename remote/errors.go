@@ -234,3 +234,11 @@ func hostKeyFile(keyType string) string {
 	}
 	return "*"
 }
+
+// Refused says whether err is a server's or an admin's no: a credential that was not
+// let in, a host key that nobody vouched for, a sudo password that was wrong. To try
+// the same again by itself could only lead to a ban.
+func Refused(err error) bool {
+	return errors.As(err, new(*CredentialsError)) || errors.As(err, new(*UnknownHostKeyError)) ||
+		errors.As(err, new(*ChangedHostKeyError)) || errors.Is(err, ErrSudo)
+}

@@ -12,12 +12,12 @@ import (
 )
 
 // peers logs in to the other ends of tunnels. What was typed for one is not asked
-// again while it works, and an end that the admin did not want to log in to is
-// not asked about at each measurement.
+// again while it works, and an end that the admin did not want to log in to, or that
+// refused the login, is not dialled at each measurement.
 type peers struct {
-	mu       sync.Mutex
-	worked   map[secretOf]remote.Secret
-	declined map[string]bool // by name
+	mu      sync.Mutex
+	worked  map[secretOf]remote.Secret
+	refused map[string]error // by name: why an end is not dialled again by itself
 }
 
 type secretOf struct {
@@ -55,9 +55,15 @@ func (c *peers) dial(ctx context.Context, cfg Config, ask remote.Ask, p checklis
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.worked == nil {
-		c.worked, c.declined = map[secretOf]remote.Secret{}, map[string]bool{}
+		c.worked, c.refused = map[secretOf]remote.Secret{}, map[string]error{}
 	}
-	c.declined[p.Name] = errors.Is(err, errRefused) || errors.Is(err, errBack)
+	delete(c.refused, p.Name)
+	switch {
+	case errors.Is(err, errRefused), errors.Is(err, errBack):
+		c.refused[p.Name] = errDeclined
+	case err != nil && remote.Refused(err):
+		c.refused[p.Name] = fmt.Errorf("%w; run the step ipsec to try again", err)
+	}
 	for of, s := range given {
 		if delete(c.worked, of); err == nil {
 			c.worked[of] = s
@@ -80,10 +86,10 @@ func (c *peers) look(ctx context.Context, cfg Config, ask remote.Ask, in checkli
 	}
 	return checklist.LookFar(ctx, func(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
 		c.mu.Lock()
-		declined := c.declined[p.Name]
+		refused := c.refused[p.Name]
 		c.mu.Unlock()
-		if declined {
-			return nil, errDeclined
+		if refused != nil {
+			return nil, refused
 		}
 		return c.dial(ctx, cfg, ask, p)
 	}, in)

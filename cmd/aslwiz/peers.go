@@ -34,7 +34,7 @@ func (a *app) readKeys(args []string) (tunnelKeys, error) {
 
 // dialPeer logs in to the other end of a tunnel. The passwords given in files are
 // this server's: they are not shown to another.
-func (a *app) dialPeer(ctx context.Context, s server, f *connectFlags, p checklist.Peer) (checklist.Host, error) {
+func (a *app) dialPeer(ctx context.Context, s server, f *connectFlags, p checklist.Peer) (*remote.Server, error) {
 	target, ok := p.Target()
 	if !ok {
 		return nil, fmt.Errorf("tunnel %s: no login is known for its other end", p.Name)
@@ -47,11 +47,47 @@ func (a *app) dialPeer(ctx context.Context, s server, f *connectFlags, p checkli
 	return remote.Connect(ctx, target, o)
 }
 
-// lookFar asks the other ends of the tunnels about them.
-func (a *app) lookFar(ctx context.Context, s server, f *connectFlags, in checklist.In) map[string]checklist.FarLook {
-	return checklist.LookFar(ctx, func(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
-		return a.dialPeer(ctx, s, f, p)
-	}, in)
+// farEnds are the other ends of a server's tunnels while it is looked at again and
+// again: a login is made once, and one that was refused is not offered once more.
+type farEnds struct {
+	app     *app
+	server  server
+	flags   *connectFlags
+	hosts   map[string]*remote.Server
+	refused map[string]error
+}
+
+func newFarEnds(a *app, s server, f *connectFlags) *farEnds {
+	return &farEnds{app: a, server: s, flags: f, hosts: map[string]*remote.Server{}, refused: map[string]error{}}
+}
+
+// look asks the other ends of the tunnels about them.
+func (e *farEnds) look(ctx context.Context, in checklist.In) map[string]checklist.FarLook {
+	return checklist.LookFar(ctx, e.dial, in)
+}
+
+func (e *farEnds) dial(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
+	if err := e.refused[p.Name]; err != nil {
+		return nil, err
+	}
+	h := e.hosts[p.Name]
+	if h == nil {
+		var err error
+		if h, err = e.app.dialPeer(ctx, e.server, e.flags, p); err != nil {
+			if remote.Refused(err) {
+				e.refused[p.Name] = err
+			}
+			return nil, err
+		}
+		e.hosts[p.Name] = h
+	}
+	return struct{ checklist.Host }{h}, nil // whoever looks does not close it
+}
+
+func (e *farEnds) close() {
+	for _, h := range e.hosts {
+		_ = h.Close()
+	}
 }
 
 // secret is the key of a tunnel that has to be set: from its file, else typed,

@@ -33,7 +33,9 @@ It ends with 4 where an item is red, waiting or unknown; the report says so too.
 					return exitOK, err
 				}
 				defer session.host.Close()
-				session.in.Far = a.lookFar(ctx, s, &connect, session.in)
+				far := newFarEnds(a, s, &connect)
+				defer far.close()
+				session.in.Far = far.look(ctx, session.in)
 				r, err := checklist.MakeReport(ctx, session.host, session.in, nil)
 				if err != nil {
 					return exitOK, err

@@ -145,10 +145,12 @@ func (a *app) verify(ctx context.Context, s server, f *verifyFlags, items []chec
 			return err
 		}
 	}
+	far := newFarEnds(a, s, &f.connect)
+	defer far.close()
 	look := func(ctx context.Context, items []checklist.Item) ([]checklist.Finding, error) {
 		in := session.in
 		if slices.ContainsFunc(items, func(it checklist.Item) bool { return it.ID == "ipsec" }) {
-			in.Far = a.lookFar(ctx, s, &f.connect, in)
+			in.Far = far.look(ctx, in)
 		}
 		return checklist.Verify(ctx, session.host, in, items, journal.write)
 	}

@@ -140,6 +140,12 @@ func (w *wizard) untilDone(steps ...string) {
 			return
 		}
 		w.t.Logf("exit %d: %.1500s%.500s", code, out, errs)
+		if code == 5 { // it restarts
+			until(w.t, 6*time.Minute, "the server is there again", func() bool {
+				_, err := SSH(w.t.Context(), Server, "systemctl is-system-running --wait || :")
+				return err == nil
+			})
+		}
 	}
 	w.t.Fatalf("steps %v do not end well when they are run again", steps)
 }
