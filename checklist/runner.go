@@ -164,8 +164,10 @@ func Meanwhile(st remote.Status) string {
 	switch st.State {
 	case remote.TxLost:
 		return began + "was cut off: " + orElse(st.Reason, "the machine went down") + "; the server is read again to see what it had done"
-	case remote.TxRestored, remote.TxBroken:
+	case remote.TxRestored:
 		return began + "was restored in the meantime: " + describeStatus(st)
+	case remote.TxBroken:
+		return began + "was taken back in the meantime, not all of it: " + describeStatus(st)
 	}
 	return began + "ended in the meantime: " + describeStatus(st)
 }

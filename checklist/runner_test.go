@@ -444,7 +444,8 @@ func TestPickUpTellsOfARestore(t *testing.T) {
 		if len(notes) != 1 || notes[0].Step != "firewall" || len(notes[0].Detail) != 1 {
 			t.Fatalf("%s: notes %+v", state, notes)
 		}
-		for _, word := range []string{"restored", "not proved within 180 s", "anna@laptop", "1970-01-01 00:00:00 UTC"} {
+		ended := map[remote.TxState]string{remote.TxRestored: "was restored", remote.TxBroken: "not all of it"}[state]
+		for _, word := range []string{ended, "not proved within 180 s", "anna@laptop", "1970-01-01 00:00:00 UTC"} {
 			if !strings.Contains(notes[0].Text, word) {
 				t.Errorf("%s: %q lacks %q", state, notes[0].Text, word)
 			}

@@ -40,7 +40,13 @@ func (w *wizard) questionDialog(msg questionMsg) *dialog {
 	}
 	d.head, d.body = questionWords(q)
 	d.input = newLine(!q.Echo)
-	d.answer = func(text string) (string, tea.Cmd) { reply(remote.NewSecret(text), nil); return "", nil }
+	d.answer = func(text string) (string, tea.Cmd) {
+		if text == "" && q.Kind != remote.AskInteractive { // a wrong one that counts towards a ban
+			return "type it, or leave with Esc: nothing at all is no password", nil
+		}
+		reply(remote.NewSecret(text), nil)
+		return "", nil
+	}
 	return d
 }
 

@@ -31,6 +31,12 @@ func (p *plain) prompt(text string, help func()) (string, error) {
 	return p.promptUntil(p.ctx, text, help)
 }
 
+// word is prompt where the answer is one of a few words.
+func (p *plain) word(text string, help func()) (string, error) {
+	line, err := p.prompt(text, help)
+	return strings.ToLower(line), err
+}
+
 func (p *plain) promptUntil(ctx context.Context, text string, help func()) (string, error) {
 	for {
 		fmt.Fprint(p.out, p.cfg.marked(text))

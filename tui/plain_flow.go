@@ -223,7 +223,7 @@ func (p *plain) menu() error {
 		if next != "" {
 			question = "\nNext is step " + next + ". Enter shows it"
 		}
-		line, err := p.prompt(question+"; or steps, all, verify, or a step's name: ", p.menuHelp)
+		line, err := p.word(question+"; or steps, all, verify, or a step's name: ", p.menuHelp)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"aslwiz/checklist"
 	"aslwiz/remote"
@@ -18,7 +19,7 @@ func (p *plain) step(id string) error {
 	}
 	p.show(id) // not again after every word: it is long to listen to
 	for {
-		line, err := p.prompt(p.stepQuestion(id), p.stepHelp)
+		line, err := p.word(p.stepQuestion(id), p.stepHelp)
 		if err != nil {
 			return err
 		}
@@ -41,12 +42,7 @@ func (p *plain) step(id string) error {
 		case "script":
 			p.say("%s", remote.CleanText(p.s.plan[id].Script))
 		case "undo":
-			st, err := checklist.Undo(p.ctx, p.s.host, id, nil)
-			if err != nil {
-				return err
-			}
-			p.tell("", fmt.Sprintf("Step %s: %s %s", id, st.State, clean(st.Reason)))
-			return p.look()
+			return p.undo(id)
 		case "", "next":
 			if p.s.done(id) {
 				return nil
@@ -56,6 +52,28 @@ func (p *plain) step(id string) error {
 			p.say("Not understood: %q. help lists what is.", clean(line))
 		}
 	}
+}
+
+// undo takes back what a step changed last, when that is what the admin wants.
+func (p *plain) undo(id string) error {
+	line, err := p.word("Bring back what step "+id+" changed last, files and settings? yes or no: ", p.stepHelp)
+	if err != nil {
+		return err
+	}
+	if line != "yes" && line != "y" {
+		p.say("Nothing was undone.")
+		return nil
+	}
+	printer := &eventPrinter{p: p}
+	st, err := checklist.Undo(p.ctx, p.s.host, id, printer.print)
+	if err != nil {
+		return err
+	}
+	p.tell("", fmt.Sprintf("Step %s: %s. %s", id, st.State, clean(st.Reason)))
+	for _, d := range st.Detail {
+		p.sayLines(strings.Split(remote.CleanText(d), "\n"))
+	}
+	return p.look()
 }
 
 // runnable says whether a step has something to do, here or at an other end.
@@ -155,9 +173,13 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 		return p.answers(id)
 	}
 	if p.s.needsUnproven() {
-		line, err := p.prompt("The page was not proven on this system yet. Go on all the same? yes or no: ", func() { p.tell("", everywhere) })
-		if err != nil || line != "yes" {
+		line, err := p.word("The page was not proven on this system yet. Go on all the same? yes or no: ", func() { p.tell("", everywhere) })
+		if err != nil {
 			return err
+		}
+		if line != "yes" && line != "y" {
+			p.say("Nothing was run.")
+			return nil
 		}
 		p.s.unproven = true
 	}
@@ -230,15 +252,17 @@ func (p *plain) approve(r *run, plan checklist.StepPlan) (bool, error) {
 		words = "yes or quit"
 	}
 	for {
-		line, err := p.prompt("Go on with it? "+words+": ", func() { p.tell("", "yes runs it, skip leaves it out, quit stops before it.") })
+		line, err := p.word("Go on with it? "+words+": ", func() { p.tell("", "yes runs it, skip leaves it out, quit stops before it.") })
 		if err != nil {
 			return false, checklist.ErrQuit
 		}
 		switch {
-		case line == "yes":
+		case line == "yes" || line == "y":
 			return true, nil
 		case line == "skip" && plan.Status != checklist.StepManual:
 			return false, nil
+		default:
+			p.say("Not understood: %q. Type %s.", clean(line), words)
 		}
 	}
 }

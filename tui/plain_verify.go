@@ -14,7 +14,7 @@ func (p *plain) verify() error {
 		return err
 	}
 	for {
-		line, err := p.prompt("\nVerification (again, red, wait, try, an item's name for its details, fix and an item's name, report, told, back): ", func() {
+		line, err := p.word("\nVerification (again, red, wait, try, an item's name for its details, fix and an item's name, report, told, back): ", func() {
 			p.tell("", "again measures all items, red those that are not ok; wait measures what needs time until it is there; try sends a test mail to root and a marked line to the log, and measures both. The name of an item shows what was wanted, found and how to mend it. fix and its name goes to the step that mends it. report writes the hand-off for the monitoring team; told ticks that the admin list was asked to add the server to LibreNMS, and unticks it. "+everywhere)
 		})
 		if err != nil {

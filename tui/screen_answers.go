@@ -48,7 +48,11 @@ func (a *answersScreen) keys() []key.Binding { return a.form.keys("done") }
 
 func (a *answersScreen) update(msg tea.Msg) tea.Cmd {
 	m, ok := msg.(tea.KeyMsg)
-	if !ok || a.w.busy != "" || !a.form.update(m) {
+	if !ok || !a.form.update(m) {
+		return nil
+	}
+	if a.w.busy != "" {
+		a.w.notice = "the server is still being read: press Enter again when that is over"
 		return nil
 	}
 	a.w.s.asked[a.step] = true

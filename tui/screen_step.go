@@ -294,6 +294,7 @@ func (w *wizard) undoDialog(id string) *dialog {
 		options: []option{
 			{bind("y", "yes, undo it", "y"), func() tea.Cmd {
 				ctx := w.wait("undoing " + id)
+				w.undoing = id
 				return tea.Batch(w.engine.undo(ctx, w.s, id), w.tick())
 			}},
 			{bind("esc", "no", "esc", "n"), func() tea.Cmd { return nil }},
@@ -301,11 +302,25 @@ func (w *wizard) undoDialog(id string) *dialog {
 	}
 }
 
+// undoneDialog names what an undo left as it is.
+func undoneDialog(msg undoneMsg) *dialog {
+	body := []string{clean(msg.status.Reason)}
+	for _, d := range msg.status.Detail {
+		for l := range strings.Lines(d) {
+			body = append(body, clean(l))
+		}
+	}
+	return &dialog{
+		head: fmt.Sprintf("The undo of %s: %s", msg.step, msg.status.State), body: body,
+		options: []option{{bind("esc", "go on", "esc", "enter"), func() tea.Cmd { return nil }}},
+	}
+}
+
 func (w *wizard) undone(msg undoneMsg) tea.Cmd {
 	if msg.session != w.s || errors.Is(msg.err, context.Canceled) {
 		return nil
 	}
-	w.busy = ""
+	w.busy, w.undoing = "", ""
 	switch {
 	case msg.err != nil:
 		w.notice = clean(msg.err.Error())
@@ -314,6 +329,9 @@ func (w *wizard) undone(msg undoneMsg) tea.Cmd {
 		w.notice = "step " + msg.step + " is undone"
 	default:
 		w.notice = fmt.Sprintf("step %s: %s: %s", msg.step, msg.status.State, clean(msg.status.Reason))
+		if len(msg.status.Detail) > 0 {
+			w.open(undoneDialog(msg))
+		}
 	}
 	w.s.status[msg.step] = checklist.StepPending
 	return w.lookAgain()

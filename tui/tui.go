@@ -58,7 +58,8 @@ func Run(ctx context.Context, cfg Config) error {
 		noColours()
 	}
 	w := newWizard(cfg, st, servers, time.Now)
-	p := tea.NewProgram(w, tea.WithContext(ctx), tea.WithAltScreen(), tea.WithInput(cfg.In), tea.WithOutput(cfg.Out))
+	// Signals end ctx. A second one who waits for them can block the program's end.
+	p := tea.NewProgram(w, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithAltScreen(), tea.WithInput(cfg.In), tea.WithOutput(cfg.Out))
 	w.engine.send = p.Send
 	_, err = p.Run()
 	w.engine.close()

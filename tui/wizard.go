@@ -21,6 +21,7 @@ type wizard struct {
 	dialogs     []*dialog // the first one is shown
 	run         *run      // the last one begun
 	busy        string    // what a Cmd is doing that the admin waits for
+	undoing     string    // the step whose undo that is
 	stop        context.CancelFunc
 	after       func() tea.Cmd // when what is waited for has worked
 	notice      string
@@ -255,6 +256,10 @@ func (w *wizard) push(s screen) { w.stack = append(w.stack, s) }
 // back always works. On the first screen it leaves; what a screen was waiting
 // for is given up.
 func (w *wizard) back() tea.Cmd {
+	if w.undoing != "" { // who gives it up proves no way in, and the server takes it back
+		w.notice = "the undo of " + w.undoing + " is waited for: it is over in a moment"
+		return nil
+	}
 	w.giveUp()
 	if len(w.stack) == 1 {
 		return w.quit()
@@ -293,11 +298,33 @@ func (w *wizard) quit() tea.Cmd {
 		w.open(w.leaveDialog(w.run, true))
 		return nil
 	}
+	if w.undoing != "" {
+		w.open(w.undoLeaveDialog())
+		return nil
+	}
+	return w.leave()
+}
+
+func (w *wizard) leave() tea.Cmd {
 	w.stop()
 	if l, ok := w.top().(leaver); ok {
 		return tea.Sequence(l.leave(), tea.Quit)
 	}
 	return tea.Quit
+}
+
+// undoLeaveDialog asks before an undo is left alone.
+func (w *wizard) undoLeaveDialog() *dialog {
+	return &dialog{
+		asked: true, head: "The undo of " + w.undoing + " is not over",
+		body: []string{
+			"It goes on on the server when you leave. But if it could cut you off, nobody is then there to prove that the way in is open, and the server puts back what the step had left.",
+		},
+		options: []option{
+			{bind("esc", "stay", "esc", "s"), func() tea.Cmd { return nil }},
+			{bind("l", "leave", "l", "ctrl+c"), w.leave},
+		},
+	}
 }
 
 // wait begins something that the admin waits for, and can give up by Back.

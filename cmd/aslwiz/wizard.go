@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"aslwiz/checklist"
 	"aslwiz/checklist/practice"
@@ -19,6 +21,10 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 	in, out, ok := a.ends()
 	if !ok {
 		return cmd.Help()
+	}
+	if f.passwordFile != "" || f.sudoFile == "-" {
+		return usage("without it: the wizard asks for a password when the server wants one",
+			"--password-file, and --sudo-password-file from standard input, are for the commands")
 	}
 	if err := f.read(a.in); err != nil {
 		return err
@@ -59,7 +65,12 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 
 // linesOnly says whether nothing may be redrawn.
 func (a *app) linesOnly() bool {
-	return a.plain || os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb" || !a.outTTY || a.terminal == nil
+	return a.plain || os.Getenv("ACCESSIBLE") != "" || os.Getenv("TERM") == "dumb" || !a.outTTY || a.terminal == nil || !isTerminal(a.in)
+}
+
+func isTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // ends are where the wizard reads and writes; there is nobody to talk to when
