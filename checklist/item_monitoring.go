@@ -28,7 +28,11 @@ var itemMonitoring = Item{
 			remote.ReadFile(logForward),
 			remote.ReadSetting("log lines that wait", logWaits(in.Answers.Logging.LogPort())),
 		}
-		if s := in.Answers.SNMP; s.Given() && !s.V2() {
+		s := in.Answers.SNMP
+		if s.Given() {
+			probes = append(probes, remote.ReadFile(hostsAllow), remote.ReadFile(snmpConf))
+		}
+		if s.Given() && !s.V2() {
 			probes = append(probes, snmpUser(s).Probes()...)
 		}
 		return probes
@@ -121,10 +125,20 @@ func snmpWrong(s SNMP, seen Seen, f *Finding) string {
 	if listening == "" {
 		return "nothing listens on UDP port 161"
 	}
+	allow, err := seen.Answers[5].File()
+	if err != nil || setHostsAllow(string(allow.Content), s.NMS) != string(allow.Content) {
+		return hostsAllow + " does not let " + strings.Join(s.NMS, ", ") + " ask, and nobody else"
+	}
 	if s.V2() {
 		return ""
 	}
-	c, err := snmpUser(s).Compare(seen.Answers[5:])
+	conf, err := seen.Answers[6].File()
+	if err != nil || !slices.ContainsFunc(strings.Split(string(conf.Content), "\n"), func(l string) bool {
+		return strings.HasPrefix(strings.Join(strings.Fields(l), " "), "rouser -s usm "+s.User+" authpriv")
+	}) {
+		return snmpConf + " does not let the SNMPv3 user " + s.User + " read"
+	}
+	c, err := snmpUser(s).Compare(seen.Answers[7:])
 	if err != nil || !c.Same {
 		return fmt.Sprintf("the SNMPv3 user %s is %s", s.User, c.Now)
 	}

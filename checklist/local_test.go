@@ -379,3 +379,20 @@ func TestTheRebootFollowsWhatItProves(t *testing.T) {
 		}
 	}
 }
+
+// A daemon that runs answers nobody when its files say so.
+func TestMonitoringWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	r := loadRecording(t, "debian12-done")
+	in := In{Answers: labAnswers(), Facts: r.Facts}
+	for i, path := range map[int]string{5: hostsAllow, 6: snmpConf} {
+		answers := r.answers(itemMonitoring.Probes(in))
+		if f := judgeMonitoring(in, Seen{Answers: answers}); f.Status != Manual {
+			t.Fatalf("as recorded: %+v", f)
+		}
+		answers[i] = fileAnswer(path, "# nothing\n")
+		if f := judgeMonitoring(in, Seen{Answers: answers}); f.Status != Failed || !strings.Contains(f.Got, path) || f.Fix == nil || f.Fix.Step != "snmp" {
+			t.Errorf("%s: %+v", path, f)
+		}
+	}
+}

@@ -568,3 +568,42 @@ func TestAllThatIsLeftBeginsWithTheFirst(t *testing.T) {
 		t.Errorf("what was skipped was run: the name is %q", got)
 	}
 }
+
+// TestAnUndoIsWaitedFor: who gives it up proves no way in, and the server takes it
+// back. What it could not bring back is named.
+func TestAnUndoIsWaitedFor(t *testing.T) {
+	b := newBench(t, 80, 24)
+	b.connect()
+	left := false
+	b.w.busy, b.w.undoing, b.w.stop = "undoing packages", "packages", func() { left = true }
+	b.keys("esc")
+	b.contains("the undo of packages is waited for")
+	b.keys("q")
+	b.contains("The undo of packages is not over")
+	b.keys("esc")
+	if left {
+		t.Fatal("it was given up")
+	}
+	b.do(undoneMsg{session: b.w.s, step: "packages", status: remote.Status{
+		State: remote.TxRefused, Reason: "somebody changed what this step left", Detail: []string{"/etc/hosts: changed since this step\n-one\n+two"},
+	}})
+	b.contains("The undo of packages: refused", "/etc/hosts: changed since this step", "+two")
+	if b.w.busy == "undoing packages" || b.w.undoing != "" {
+		t.Error("it is waited for still")
+	}
+}
+
+// TestWhatIsTypedWhileTheServerIsReadIsKept: over a slow link that takes seconds.
+func TestWhatIsTypedWhileTheServerIsReadIsKept(t *testing.T) {
+	b := newBench(t, 100, 30)
+	b.connect()
+	b.keys("a") // asks for the host name first
+	b.w.busy = "reading the server"
+	b.keys("end", "z", "enter", "example.net", "enter")
+	b.contains("boxz", "still being read")
+	b.w.busy = ""
+	b.keys("enter")
+	if b.w.busy != "" || b.w.s.answers.Hostname != "boxz" {
+		t.Errorf("busy %q, answers %+v", b.w.busy, b.w.s.answers)
+	}
+}

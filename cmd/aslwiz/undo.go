@@ -22,7 +22,8 @@ overwritten: then nothing is done, and the places are named.
 Where the step could have cut you off, so could its undo: aslwiz logs in anew, and
 if it cannot, the server puts back what the step had left.
 
-Installed packages stay.`,
+Installed packages stay, and so does what the step ipsec did at the other end of a
+tunnel.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usage("`aslwiz undo stats.yaml hostname`", "undo: give a server and a step")

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +36,22 @@ func rehearse(x *ptytest.Terminal) *ptytest.Person {
 		{To: "This changes the other server", Type: "y"},
 		{To: "the server restarts", Type: "y"},
 	}}
+}
+
+// A shutdown of the computer ends the wizard, and the terminal is as it was.
+func TestTheWizardEndsOnASignal(t *testing.T) {
+	t.Parallel()
+	for range 30 { // what ends it raced with another who waited for the signal
+		x := inTerminal(t, 80, 24, "practice")
+		x.Until("which server?")
+		x.Signal(syscall.SIGTERM)
+		if err := x.End(); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
+		if !strings.Contains(x.Output(), "\x1b[?1049l") {
+			t.Error("the screen is not given back")
+		}
+	}
 }
 
 // TestTheWizardFromStartToHandOff goes through the whole page on the practice

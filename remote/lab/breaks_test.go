@@ -130,6 +130,9 @@ func breaks(t *testing.T) {
 	if red := w.red("--watch"); len(red) > 0 {
 		t.Errorf("red at the end: %v", red)
 	}
+	if bad := checkAll(t, false); len(bad) > 0 {
+		t.Errorf("the independent check finds %v at the end", bad)
+	}
 	leaveGreen(t)
 }
 

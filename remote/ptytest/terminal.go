@@ -231,6 +231,14 @@ func (x *Terminal) Kill() {
 	_ = x.cmd.Wait()
 }
 
+// Signal sends the program a signal.
+func (x *Terminal) Signal(s os.Signal) {
+	x.t.Helper()
+	if err := x.cmd.Process.Signal(s); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
 // Used is what an ended program has used of the machine.
 func (x *Terminal) Used() *os.ProcessState { return x.cmd.ProcessState }
 
