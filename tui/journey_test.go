@@ -232,9 +232,12 @@ func TestASecondStartFollowsWhatRuns(t *testing.T) {
 
 func TestARestoreThatNobodySawIsTold(t *testing.T) {
 	b := newBench(t, 120, 40)
-	b.host.current = &remote.Status{ID: "tx-1", Step: "firewall", State: remote.TxRestored, Who: "anna", Reason: "the way in was not proved"}
-	b.connect()
-	b.contains("step firewall, begun by anna", "restored in the meantime")
+	b.host.current = &remote.Status{ID: "tx-1", Step: "firewall", State: remote.TxRestored, Who: "anna", Reason: "the way in was not proved", Detail: []string{"/etc/x: changed by somebody else"}}
+	b.keys("enter", "198.51.100.11", "ctrl+d")
+	b.contains("step firewall, begun by anna", "restored in the meantime", "/etc/x: changed by somebody else")
+	b.pause()
+	b.keys("enter")
+	b.contains("This is the server")
 }
 
 func TestStop(t *testing.T) {

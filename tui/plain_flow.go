@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +49,7 @@ func (p *plain) oneServer() error {
 	}
 	if c := p.s.current; c != nil && c.State.Ended() {
 		p.tell("", clean(checklist.Meanwhile(*c)))
+		p.sayLines(detailLines(*c))
 	} else if c != nil {
 		if st, ok := stepByID(c.Step); ok {
 			p.tell("", "Step "+st.ID+" still runs there; following it.")
@@ -93,7 +95,7 @@ func (p *plain) choose() error {
 		if line == "practice" && p.cfg.Rehearse != nil {
 			return errRehearse
 		}
-		n, err := strconv.Atoi(orElse(line, "1"))
+		n, err := strconv.Atoi(orElse(line, defaultOf(servers)))
 		if err != nil || n < 1 || n > len(servers) {
 			p.say("There is no such server in the list.")
 			continue
@@ -113,15 +115,20 @@ func (p *plain) choose() error {
 	}
 }
 
+// defaultOf is the number of the server whose run was cut off, else of the last one used.
+func defaultOf(servers []known) string {
+	return strconv.Itoa(1 + max(0, slices.IndexFunc(servers, func(k known) bool { return k.Running != "" })))
+}
+
 // choiceOf is the question which server it is.
 func (p *plain) choiceOf(servers []known) string {
 	switch {
 	case p.cfg.Rehearse == nil:
-		return "A number, or new [1]: "
+		return "A number, or new [" + defaultOf(servers) + "]: "
 	case len(servers) == 0:
 		return "A new server, or practice on one in memory? new or practice [new]: "
 	}
-	return "A number, new or practice [1]: "
+	return "A number, new or practice [" + defaultOf(servers) + "]: "
 }
 
 // connect asks how to reach the server until it is reached.

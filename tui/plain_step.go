@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"aslwiz/checklist"
 	"aslwiz/remote"
@@ -70,9 +69,7 @@ func (p *plain) undo(id string) error {
 		return err
 	}
 	p.tell("", fmt.Sprintf("Step %s: %s. %s", id, st.State, clean(st.Reason)))
-	for _, d := range st.Detail {
-		p.sayLines(strings.Split(remote.CleanText(d), "\n"))
-	}
+	p.sayLines(detailLines(st))
 	return p.look()
 }
 

@@ -189,11 +189,32 @@ func (w *wizard) connected(msg connectedMsg) tea.Cmd {
 	if c := msg.current; c != nil && !c.State.Ended() {
 		w.notice = fmt.Sprintf("step %s still runs there; following it", clean(c.Step))
 		return tea.Batch(cmd, w.follow(c.Step))
-	} else if c != nil {
+	} else if c != nil && c.State == remote.TxDone {
 		w.notice = clean(checklist.Meanwhile(*c))
+		return cmd
+	} else if c != nil {
+		w.open(meanwhileDialog(*c))
 		return cmd
 	}
 	return tea.Batch(cmd, w.whereItWas())
+}
+
+// meanwhileDialog says how a step ended that nobody saw: it is told once.
+func meanwhileDialog(st remote.Status) *dialog {
+	return &dialog{
+		head: "What happened meanwhile", body: append([]string{clean(checklist.Meanwhile(st))}, detailLines(st)...),
+		options: []option{{bind("esc", "go on", "esc", "enter"), func() tea.Cmd { return nil }}},
+	}
+}
+
+// detailLines are the places that a server names with how a step ended.
+func detailLines(st remote.Status) (out []string) {
+	for _, d := range st.Detail {
+		for l := range strings.Lines(d) {
+			out = append(out, clean(l))
+		}
+	}
+	return out
 }
 
 // whereItWas goes to what was on the screen when aslwiz was left, or to what

@@ -304,14 +304,8 @@ func (w *wizard) undoDialog(id string) *dialog {
 
 // undoneDialog names what an undo left as it is.
 func undoneDialog(msg undoneMsg) *dialog {
-	body := []string{clean(msg.status.Reason)}
-	for _, d := range msg.status.Detail {
-		for l := range strings.Lines(d) {
-			body = append(body, clean(l))
-		}
-	}
 	return &dialog{
-		head: fmt.Sprintf("The undo of %s: %s", msg.step, msg.status.State), body: body,
+		head: fmt.Sprintf("The undo of %s: %s", msg.step, msg.status.State), body: append([]string{clean(msg.status.Reason)}, detailLines(msg.status)...),
 		options: []option{{bind("esc", "go on", "esc", "enter"), func() tea.Cmd { return nil }}},
 	}
 }
