@@ -123,7 +123,9 @@ func (d ipsecDaemon) fill(script string, t tunnel) string {
 // cutOff prints a line where the last run of the step ipsec there did not come to its
 // end: the files may be new, and what the daemon holds old.
 const cutOff = `last=
-for f in /var/lib/aslwiz/tx/*-ipsec/status; do
+for f in $(for m in /var/lib/aslwiz/tx/*-ipsec/meta; do
+  [ ! -e "$m" ] || echo "$(sed -n 's/^seq=//p' "$m") ${m%meta}status"
+done | sort -n | sed 's/.* //'); do
   { read -r s <"$f"; } 2>/dev/null || continue
   case $s in
     state=done | state=restored | state=undone) last= ;;

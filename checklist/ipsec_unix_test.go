@@ -3,6 +3,7 @@
 package checklist
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,13 +29,15 @@ func TestTunnelCutOff(t *testing.T) {
 		{[]string{"failed", "restored"}, false},
 	} {
 		root := t.TempDir()
-		for i, s := range c.states {
-			dir := filepath.Join(root, string(rune('a'+i))+"-ipsec")
+		for i, s := range c.states { // their names say another order: the admin's clock was wrong
+			dir := filepath.Join(root, string(rune('z'-i))+"-ipsec")
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, "status"), []byte("state="+s+"\ncode=1\n"), 0o600); err != nil {
-				t.Fatal(err)
+			for name, text := range map[string]string{"meta": fmt.Sprintf("id=x\nseq=%d\n", i+9), "status": "state=" + s + "\ncode=1\n"} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		script := strings.ReplaceAll(cutOff, "/var/lib/aslwiz/tx", root) + "echo loaded"

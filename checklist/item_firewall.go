@@ -131,7 +131,10 @@ func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []str
 	for _, r := range outside {
 		by[r.Addr] = r
 	}
-	fromPeer := comesFromPeer(in)
+	fromPeer := slices.ContainsFunc(in.Answers.Peers, func(p Peer) bool {
+		return slices.Contains(p.addrs(), in.Facts.Client) &&
+			slices.ContainsFunc(p.addrs(), func(a netip.Addr) bool { return familyOf(a) == k.family })
+	})
 	for _, a := range serverAddrs(in) {
 		if familyOf(a) != k.family {
 			continue

@@ -294,6 +294,9 @@ func TestJudgeFirewallFromAPeer(t *testing.T) {
 	base.Facts.Client = netip.MustParseAddr("192.0.2.5")
 	base.Answers.Host, base.Answers.Peers = "example.net", []Peer{{Name: "two", Addresses: []string{"192.0.2.5"}}}
 	got := counted(t, "5").measure(base, itemFirewall, knock(base, remote.ReachOpen, remote.ReachRefused), counted(t, "7"))
+	expect{Failed, "IPv6: ", "firewall"}.check(t, got) // that peer has no IPv6 address
+	base.Answers.Peers[0].Addresses = []string{"192.0.2.5", "2001:db8::5"}
+	got = counted(t, "5").measure(base, itemFirewall, knock(base, remote.ReachOpen, remote.ReachRefused), counted(t, "7"))
 	expect{Unknown, "could not be seen that they hold for IPv4 and IPv6", ""}.check(t, got)
 }
 

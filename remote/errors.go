@@ -239,6 +239,6 @@ func hostKeyFile(keyType string) string {
 // let in, a host key that nobody vouched for, a sudo password that was wrong. To try
 // the same again by itself could only lead to a ban.
 func Refused(err error) bool {
-	return errors.As(err, new(*CredentialsError)) || errors.As(err, new(*UnknownHostKeyError)) ||
+	return !curable(err) && errors.As(err, new(*CredentialsError)) || errors.As(err, new(*UnknownHostKeyError)) ||
 		errors.As(err, new(*ChangedHostKeyError)) || errors.Is(err, ErrSudo)
 }

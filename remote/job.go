@@ -122,7 +122,7 @@ func (s *Server) busy(ctx context.Context) *BusyError {
 const undoing = `cd ` + TxRoot + ` || exit 0
 for d in */; do
   { read -r l <"${d}undo"; } 2>/dev/null || continue
-  case $l in state=running | state=proving) cat "${d}meta" "${d}undo.who" && echo "$l" && exit ;; esac
+  case $l in state=running | state=proving) grep -qx "boot=$(cat /proc/sys/kernel/random/boot_id)" "${d}undo" && cat "${d}meta" "${d}undo.who" && echo "$l" && exit ;; esac
 done
 `
 

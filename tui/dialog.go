@@ -33,6 +33,7 @@ type dialog struct {
 	cancel func() tea.Cmd
 	// asked says that the admin opened it, or has begun to answer: no grace then.
 	asked bool
+	undo  bool // void when the undo has ended
 	shown time.Time
 	last  time.Time // last key
 	doc   scroller  // the body

@@ -579,17 +579,20 @@ func TestAnUndoIsWaitedFor(t *testing.T) {
 	b.connect()
 	left := false
 	b.w.busy, b.w.undoing, b.w.stop = "undoing packages", "packages", func() { left = true }
-	b.keys("esc")
-	b.contains("the undo of packages is waited for")
-	b.keys("q")
-	b.contains("The undo of packages is not over")
-	b.keys("esc")
+	for _, key := range []string{"esc", "q", "ctrl+c"} {
+		b.keys(key)
+		b.contains("The undo of packages is not over")
+		b.keys("esc")
+		b.lacks("is not over")
+	}
+	b.keys("q") // its question is void when it has ended
 	if left {
 		t.Fatal("it was given up")
 	}
 	b.do(undoneMsg{session: b.w.s, step: "packages", status: remote.Status{
 		State: remote.TxRefused, Reason: "somebody changed what this step left", Detail: []string{"/etc/hosts: changed since this step\n-one\n+two"},
 	}})
+	b.lacks("is not over")
 	b.contains("The undo of packages: refused", "/etc/hosts: changed since this step", "+two")
 	if b.w.busy == "undoing packages" || b.w.undoing != "" {
 		t.Error("it is waited for still")
@@ -608,5 +611,18 @@ func TestWhatIsTypedWhileTheServerIsReadIsKept(t *testing.T) {
 	b.keys("enter")
 	if b.w.busy != "" || b.w.s.answers.Hostname != "boxz" {
 		t.Errorf("busy %q, answers %+v", b.w.busy, b.w.s.answers)
+	}
+}
+
+// TestAnswersThatAreReadWithStay: what follows was chosen for them.
+func TestAnswersThatAreReadWithStay(t *testing.T) {
+	b := newBench(t, 100, 30)
+	b.connect()
+	b.keys("a")
+	was := b.w.s.answers.Hostname
+	b.w.busy, b.w.after = "reading the server with these answers", func() tea.Cmd { return nil }
+	b.keys("end", "z")
+	if b.w.s.answers.Hostname != was {
+		t.Errorf("the host name became %q", b.w.s.answers.Hostname)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type peers struct {
 	mu      sync.Mutex
 	worked  map[secretOf]remote.Secret
-	refused map[string]error // by name: why an end is not dialled again by itself
+	refused map[string]error // by login: why an end is not dialled again by itself
 }
 
 type secretOf struct {
@@ -57,12 +57,12 @@ func (c *peers) dial(ctx context.Context, cfg Config, ask remote.Ask, p checklis
 	if c.worked == nil {
 		c.worked, c.refused = map[secretOf]remote.Secret{}, map[string]error{}
 	}
-	delete(c.refused, p.Name)
+	delete(c.refused, p.SSH)
 	switch {
 	case errors.Is(err, errRefused), errors.Is(err, errBack):
-		c.refused[p.Name] = errDeclined
+		c.refused[p.SSH] = errDeclined
 	case err != nil && remote.Refused(err):
-		c.refused[p.Name] = fmt.Errorf("%w; run the step ipsec to try again", err)
+		c.refused[p.SSH] = fmt.Errorf("%w; run the step ipsec to try again", err)
 	}
 	for of, s := range given {
 		if delete(c.worked, of); err == nil {
@@ -86,7 +86,7 @@ func (c *peers) look(ctx context.Context, cfg Config, ask remote.Ask, in checkli
 	}
 	return checklist.LookFar(ctx, func(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
 		c.mu.Lock()
-		refused := c.refused[p.Name]
+		refused := c.refused[p.SSH]
 		c.mu.Unlock()
 		if refused != nil {
 			return nil, refused

@@ -48,7 +48,10 @@ func (a *answersScreen) keys() []key.Binding { return a.form.keys("done") }
 
 func (a *answersScreen) update(msg tea.Msg) tea.Cmd {
 	m, ok := msg.(tea.KeyMsg)
-	if !ok || !a.form.update(m) {
+	if !ok || a.w.busy != "" && a.w.after != nil { // these answers are being read with, and what follows is chosen
+		return nil
+	}
+	if !a.form.update(m) {
 		return nil
 	}
 	if a.w.busy != "" {

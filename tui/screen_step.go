@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/bubbles/key"
@@ -315,6 +316,7 @@ func (w *wizard) undone(msg undoneMsg) tea.Cmd {
 		return nil
 	}
 	w.busy, w.undoing = "", ""
+	w.dialogs = slices.DeleteFunc(w.dialogs, func(d *dialog) bool { return d.undo })
 	switch {
 	case msg.err != nil:
 		w.notice = clean(msg.err.Error())

@@ -200,10 +200,13 @@ func (w *wizard) pressed(msg tea.KeyMsg) tea.Cmd {
 	w.notice = ""
 	msg = w.practised(msg)
 	if w.small() { // nobody answers or runs what cannot be seen
-		if msg.String() == "ctrl+c" && (w.run == nil || w.run.ended) {
-			return w.quit()
+		switch {
+		case msg.String() != "ctrl+c" || w.run != nil && !w.run.ended:
+			return nil
+		case w.undoing != "":
+			return w.leave()
 		}
-		return nil
+		return w.quit()
 	}
 	if len(w.dialogs) > 0 {
 		return w.dialogs[0].update(msg)
@@ -257,7 +260,7 @@ func (w *wizard) push(s screen) { w.stack = append(w.stack, s) }
 // for is given up.
 func (w *wizard) back() tea.Cmd {
 	if w.undoing != "" { // who gives it up proves no way in, and the server takes it back
-		w.notice = "the undo of " + w.undoing + " is waited for: it is over in a moment"
+		w.open(w.undoLeaveDialog())
 		return nil
 	}
 	w.giveUp()
@@ -316,13 +319,13 @@ func (w *wizard) leave() tea.Cmd {
 // undoLeaveDialog asks before an undo is left alone.
 func (w *wizard) undoLeaveDialog() *dialog {
 	return &dialog{
-		asked: true, head: "The undo of " + w.undoing + " is not over",
+		asked: true, undo: true, head: "The undo of " + w.undoing + " is not over",
 		body: []string{
 			"It goes on on the server when you leave. But if it could cut you off, nobody is then there to prove that the way in is open, and the server puts back what the step had left.",
 		},
 		options: []option{
 			{bind("esc", "stay", "esc", "s"), func() tea.Cmd { return nil }},
-			{bind("l", "leave", "l", "ctrl+c"), w.leave},
+			{bind("l", "leave aslwiz", "l"), w.leave},
 		},
 	}
 }

@@ -59,6 +59,7 @@ SERVER is an answers file, or the name of one in the configuration folder.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return a.wizard(cmd, &wizard) },
 	}
 	wizard.register(root)
+	_ = root.Flags().MarkHidden("password-file") // the wizard asks
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

@@ -59,6 +59,9 @@ func withoutTerminal(q remote.Question) (remote.Secret, error) {
 	case remote.AskPassphrase:
 		return remote.Secret{}, noTerminal(remote.CleanLine(q.Prompt), "add the key to an SSH agent: ssh-add")
 	default:
+		if q.Jump {
+			return remote.Secret{}, noTerminal(q.Host+": the jump host asks: "+remote.CleanLine(q.Prompt), "a key for it, or an SSH agent")
+		}
 		return remote.Secret{}, noTerminal(q.Host+": the server asks: "+remote.CleanLine(q.Prompt), "--password-file FILE, or a key")
 	}
 }

@@ -63,7 +63,13 @@ func newFarEnds(a *app, s server, f *connectFlags) *farEnds {
 
 // look asks the other ends of the tunnels about them.
 func (e *farEnds) look(ctx context.Context, in checklist.In) map[string]checklist.FarLook {
-	return checklist.LookFar(ctx, e.dial, in)
+	found := checklist.LookFar(ctx, e.dial, in)
+	for name, look := range found { // where the link was lost, it was logged in to anew
+		if look.Err != nil && remote.Refused(look.Err) {
+			e.refused[name] = look.Err
+		}
+	}
+	return found
 }
 
 func (e *farEnds) dial(ctx context.Context, p checklist.Peer) (checklist.Host, error) {
