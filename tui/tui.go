@@ -58,9 +58,11 @@ func Run(ctx context.Context, cfg Config) error {
 		noColours()
 	}
 	w := newWizard(cfg, st, servers, time.Now)
-	// Signals end ctx. A second one who waits for them can block the program's end.
-	p := tea.NewProgram(w, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithAltScreen(), tea.WithInput(cfg.In), tea.WithOutput(cfg.Out))
+	// Signals end ctx. A second one who waits for them can block the program's end, and so
+	// that it ends in order, the keyboard's reader first, it is asked to.
+	p := tea.NewProgram(w, tea.WithoutSignalHandler(), tea.WithAltScreen(), tea.WithInput(cfg.In), tea.WithOutput(cfg.Out))
 	w.engine.send = p.Send
+	defer context.AfterFunc(ctx, p.Quit)()
 	_, err = p.Run()
 	w.engine.close()
 	if errors.Is(err, tea.ErrInterrupted) || err != nil && ctx.Err() != nil {

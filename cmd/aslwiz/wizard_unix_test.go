@@ -41,7 +41,7 @@ func rehearse(x *ptytest.Terminal) *ptytest.Person {
 // A shutdown of the computer ends the wizard, and the terminal is as it was.
 func TestTheWizardEndsOnASignal(t *testing.T) {
 	t.Parallel()
-	for range 30 { // what ends it raced with another who waited for the signal
+	for range 15 { // what ends it raced with another who waited for the signal
 		x := inTerminal(t, 80, 24, "practice")
 		x.Until("which server?")
 		x.Signal(syscall.SIGTERM)
