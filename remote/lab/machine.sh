@@ -249,6 +249,7 @@ machine_snapshot() {
 	fi
 	alive "$1" || die "$1 is down"
 	monitor "$1" "savevm $2"
+	set_clock "$1" # it stood still for seconds: ntpd would step over them minutes later, and be without a clock until then
 }
 
 machine_restore() {
@@ -266,8 +267,13 @@ machine_restore() {
 		launch "$1" -loadvm "$2"
 	fi
 	wait_ssh "$1"
-	# The guest believes it is still the moment of the snapshot.
-	lab_ssh "$1" "date -s @$(date +%s.%N)" >/dev/null || say "$1: could not set its clock"
+	set_clock "$1" # the guest believes it is still the moment of the snapshot
+}
+
+# set_clock MACHINE: the moment is sent when the machine listens for it. ntpd steps over more
+# than an eighth of a second.
+set_clock() {
+	{ sleep 1 && date +%s.%N; } | lab_ssh "$1" 'read -r now && date -s "@$now"' >/dev/null || say "$1: could not set its clock"
 }
 
 machine_snapshots() {
