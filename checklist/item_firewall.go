@@ -148,19 +148,14 @@ func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []str
 		if control.Outcome != remote.ReachOpen {
 			continue
 		}
-		switch closed.Outcome {
-		case remote.ReachRefused, remote.ReachOpen:
-			if fromPeer {
-				evidence = append(evidence, fmt.Sprintf("IPv%d: you come from the other end of a tunnel, which is let in to everything", k.family))
-				continue
-			}
-		}
-		switch closed.Outcome {
-		case remote.ReachRefused:
+		switch answers := closed.Outcome == remote.ReachRefused || closed.Outcome == remote.ReachOpen; {
+		case answers && fromPeer:
+			evidence = append(evidence, fmt.Sprintf("IPv%d: you come from the other end of a tunnel, which is let in to everything", k.family))
+		case closed.Outcome == remote.ReachRefused:
 			red = fmt.Sprintf("IPv%d: %s answers instead of keeping silent", k.family, closed.Addr)
-		case remote.ReachOpen:
+		case closed.Outcome == remote.ReachOpen:
 			red = fmt.Sprintf("IPv%d: %s opens, and is not let in by any rule", k.family, closed.Addr)
-		case remote.ReachTimeout:
+		case closed.Outcome == remote.ReachTimeout:
 			ok = true
 		}
 	}

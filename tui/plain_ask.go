@@ -37,6 +37,12 @@ func (p *plain) word(text string, help func()) (string, error) {
 	return strings.ToLower(line), err
 }
 
+// yes is whether the answer to a question is yes.
+func (p *plain) yes(question string, help func()) (bool, error) {
+	line, err := p.word(question+" yes or no: ", help)
+	return line == "yes" || line == "y", err
+}
+
 func (p *plain) promptUntil(ctx context.Context, text string, help func()) (string, error) {
 	for {
 		fmt.Fprint(p.out, p.cfg.marked(text))

@@ -55,16 +55,21 @@ func (p *plain) step(id string) error {
 
 // undo takes back what a step changed last, when that is what the admin wants.
 func (p *plain) undo(id string) error {
-	line, err := p.word("Bring back what step "+id+" changed last, files and settings? yes or no: ", p.stepHelp)
+	yes, err := p.yes("Bring back what step "+id+" changed last, files and settings?", p.stepHelp)
 	if err != nil {
 		return err
 	}
-	if line != "yes" && line != "y" {
+	if !yes {
 		p.say("Nothing was undone.")
 		return nil
 	}
+	p.say("Undoing step %s.", id)
 	printer := &eventPrinter{p: p}
-	st, err := checklist.Undo(p.ctx, p.s.host, id, printer.print)
+	st, err := checklist.Undo(p.ctx, p.s.host, id, func(ev checklist.Event) {
+		if ev.Status != checklist.StepRunning { // what that says of leaving is not true of an undo
+			printer.print(ev)
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -170,11 +175,11 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 		return p.answers(id)
 	}
 	if p.s.needsUnproven() {
-		line, err := p.word("The page was not proven on this system yet. Go on all the same? yes or no: ", func() { p.tell("", everywhere) })
+		yes, err := p.yes("The page was not proven on this system yet. Go on all the same?", func() { p.tell("", everywhere) })
 		if err != nil {
 			return err
 		}
-		if line != "yes" && line != "y" {
+		if !yes {
 			p.say("Nothing was run.")
 			return nil
 		}

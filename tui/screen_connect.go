@@ -193,16 +193,16 @@ func (w *wizard) connected(msg connectedMsg) tea.Cmd {
 		w.notice = clean(checklist.Meanwhile(*c))
 		return cmd
 	} else if c != nil {
-		w.open(meanwhileDialog(*c))
+		w.open(toldDialog("What happened meanwhile", checklist.Meanwhile(*c), *c))
 		return cmd
 	}
 	return tea.Batch(cmd, w.whereItWas())
 }
 
-// meanwhileDialog says how a step ended that nobody saw: it is told once.
-func meanwhileDialog(st remote.Status) *dialog {
+// toldDialog says how something ended on the server, with the places that it names.
+func toldDialog(head, text string, st remote.Status) *dialog {
 	return &dialog{
-		head: "What happened meanwhile", body: append([]string{clean(checklist.Meanwhile(st))}, detailLines(st)...),
+		head: head, body: append([]string{clean(text)}, detailLines(st)...),
 		options: []option{{bind("esc", "go on", "esc", "enter"), func() tea.Cmd { return nil }}},
 	}
 }

@@ -303,11 +303,17 @@ func (w *wizard) undoDialog(id string) *dialog {
 	}
 }
 
-// undoneDialog names what an undo left as it is.
-func undoneDialog(msg undoneMsg) *dialog {
+// undoLeaveDialog asks before an undo is left alone.
+func (w *wizard) undoLeaveDialog() *dialog {
 	return &dialog{
-		head: fmt.Sprintf("The undo of %s: %s", msg.step, msg.status.State), body: append([]string{clean(msg.status.Reason)}, detailLines(msg.status)...),
-		options: []option{{bind("esc", "go on", "esc", "enter"), func() tea.Cmd { return nil }}},
+		asked: true, undo: true, head: "The undo of " + w.undoing + " is not over",
+		body: []string{
+			"It goes on on the server when you leave. But if it could cut you off, nobody is then there to prove that the way in is open, and the server puts back what the step had left.",
+		},
+		options: []option{
+			{bind("esc", "stay", "esc", "s"), func() tea.Cmd { return nil }},
+			{bind("l", "leave aslwiz", "l"), w.leave},
+		},
 	}
 }
 
@@ -326,7 +332,7 @@ func (w *wizard) undone(msg undoneMsg) tea.Cmd {
 	default:
 		w.notice = fmt.Sprintf("step %s: %s: %s", msg.step, msg.status.State, clean(msg.status.Reason))
 		if len(msg.status.Detail) > 0 {
-			w.open(undoneDialog(msg))
+			w.open(toldDialog(fmt.Sprintf("The undo of %s: %s", msg.step, msg.status.State), msg.status.Reason, msg.status))
 		}
 	}
 	w.s.status[msg.step] = checklist.StepPending

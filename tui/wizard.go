@@ -316,20 +316,6 @@ func (w *wizard) leave() tea.Cmd {
 	return tea.Quit
 }
 
-// undoLeaveDialog asks before an undo is left alone.
-func (w *wizard) undoLeaveDialog() *dialog {
-	return &dialog{
-		asked: true, undo: true, head: "The undo of " + w.undoing + " is not over",
-		body: []string{
-			"It goes on on the server when you leave. But if it could cut you off, nobody is then there to prove that the way in is open, and the server puts back what the step had left.",
-		},
-		options: []option{
-			{bind("esc", "stay", "esc", "s"), func() tea.Cmd { return nil }},
-			{bind("l", "leave aslwiz", "l"), w.leave},
-		},
-	}
-}
-
 // wait begins something that the admin waits for, and can give up by Back.
 func (w *wizard) wait(what string) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
