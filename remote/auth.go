@@ -225,8 +225,12 @@ func (l *login) question(q Question) (Secret, error) {
 	defer l.patience.resume()
 	q.Host, q.User, q.Jump = l.at.Address, l.hop.user, l.at.Target != ""
 	answer, err := l.ask(l.ctx, q)
-	if err == nil {
+	switch {
+	case err != nil:
+	case l.ctx.Err() != nil:
 		err = l.ctx.Err()
+	case q.Kind == AskPassword && answer.Empty(): // it would count towards a ban
+		err = errors.New("no password was typed")
 	}
 	if err != nil {
 		l.stop = &ConnectError{Hop: l.at, Reason: ReasonUnanswered, Detail: CleanLine(err.Error()), Err: err}

@@ -1,6 +1,7 @@
 package remote_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -124,6 +125,16 @@ func TestWrongSecretIsSentOnce(t *testing.T) {
 				t.Errorf("the password is in the error: %#v", err)
 			}
 		})
+	}
+}
+
+// A slip on Enter is no try: three of them are a ban.
+func TestAnEmptyPasswordIsNotSent(t *testing.T) {
+	a, s, _ := known(t, remotetest.Config{Password: "hunter2"})
+	a.opts.Ask = func(context.Context, remote.Question) (remote.Secret, error) { return remote.Secret{}, nil }
+	_, err := a.dial(at(s))
+	if !errors.Is(err, remote.ErrConnect) || !strings.Contains(err.Error(), "no password was typed") || len(s.Attempts("password")) != 0 {
+		t.Errorf("%v; sent %v", err, s.Attempts("password"))
 	}
 }
 

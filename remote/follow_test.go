@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -381,5 +382,30 @@ func TestFollowOutlastsABusyServer(t *testing.T) {
 	})
 	if err != nil || st.State != TxDone || !noted {
 		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestPruneKeepsSomebodysVersion: a folder in which a file was kept aside stays, however
+// many come after it, and so does one that waits for a restart.
+func TestPruneKeepsSomebodysVersion(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	for i := range pruneFolders {
+		dir := fmt.Sprintf("%s/20260101T0000%02dZ-often", TxRoot, i)
+		m.write(dir+"/meta", "id="+filepath.Base(dir)+"\nstep=often\n")
+		m.write(dir+"/status", "state=done\n")
+	}
+	m.write(TxRoot+"/20260101T000001Z-often/aside/0", "precious\n")
+	m.write(TxRoot+"/../unproved", "20260101T000002Z-often 1\n")
+	m.on(0).prune(limited(t), strconv.Itoa(pruneFolders))
+	var gone []string
+	for i := range pruneFolders {
+		if id := fmt.Sprintf("20260101T0000%02dZ-often", i); m.read(TxRoot+"/"+id+"/meta") == Absent {
+			gone = append(gone, id)
+		}
+	}
+	want := pruneFolders - keepFolders - 2
+	if len(gone) != want || m.read(TxRoot+"/20260101T000001Z-often/aside/0") != "precious\n" || m.read(TxRoot+"/20260101T000002Z-often/meta") == Absent {
+		t.Errorf("%d are gone, want %d: %q", len(gone), want, gone)
 	}
 }

@@ -154,6 +154,28 @@ func TestAnOtherEndThatCannotBeReachedIsNotTheSame(t *testing.T) {
 	}
 }
 
+// TestAnOtherEndThatRefusedIsNotDialledAtEachLook: it would ban the admin's address. The
+// step asks again.
+func TestAnOtherEndThatRefusedIsNotDialledAtEachLook(t *testing.T) {
+	b := newTunnelBench(t, "ops@198.51.100.12")
+	b.host.values["tunnel"] = "up"
+	b.far.away = &remote.CredentialsError{User: "ops", Tried: []string{"password"}}
+	dialled, dial := 0, b.w.engine.cfg.Dial
+	b.w.engine.cfg.Dial = func(ctx context.Context, to remote.Target, o remote.Options) (checklist.Host, error) {
+		if to.Host == "198.51.100.12" {
+			dialled++
+		}
+		return dial(ctx, to, o)
+	}
+	b.keys("v", "a", "a")
+	if dialled != 1 {
+		t.Errorf("dialled %d times by three looks", dialled)
+	}
+	b.far.away = nil
+	b.keys("up", "down", "down", "down", "f", "r")
+	b.until("This changes the other server")
+}
+
 // TestAnOtherEndThatIsPastedByNowIsNotWaitedFor: no run will ever see it.
 func TestAnOtherEndThatIsPastedByNowIsNotWaitedFor(t *testing.T) {
 	b := newTunnelBench(t, "ops@198.51.100.12")

@@ -47,12 +47,19 @@ func (j *journal) open() {
 	if st, err := os.Stat(j.path); err == nil && st.Size() > j.most {
 		_ = os.Rename(j.path, j.path+".1")
 	}
-	if j.file, j.err = os.OpenFile(j.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); j.err != nil {
+	if j.file, j.err = os.OpenFile(j.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600); j.err != nil {
 		j.file = nil
 		return
 	}
-	if st, err := j.file.Stat(); err == nil {
-		j.size = st.Size()
+	st, err := j.file.Stat()
+	if err != nil || st.Size() == 0 {
+		return
+	}
+	j.size = st.Size()
+	last := make([]byte, 1)
+	if _, err := j.file.ReadAt(last, j.size-1); err == nil && last[0] != '\n' { // a line that a crash has cut off
+		n, _ := j.file.WriteString("\n")
+		j.size += int64(n)
 	}
 }
 

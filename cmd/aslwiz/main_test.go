@@ -17,7 +17,8 @@ import (
 // TestMain lets the scripts run aslwiz as a command of its own.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"aslwiz": func() { detach(); main() },
+		"aslwiz":            func() { detach(); main() },
+		"aslwiz-in-the-tty": main,
 	})
 }
 

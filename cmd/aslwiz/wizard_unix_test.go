@@ -54,6 +54,27 @@ func TestTheWizardEndsOnASignal(t *testing.T) {
 	}
 }
 
+// What comes from a pipe is read in lines: nobody's keys are there to be waited for.
+func TestAPipedAnswerStartsTheLines(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	aslwiz := filepath.Join(home, "aslwiz-in-the-tty")
+	if err := os.Symlink(os.Args[0], aslwiz); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `printf '\nquit\n' | "$1" practice --speed max`, "sh", aslwiz)
+	cmd.Env = []string{"HOME=" + home, "XDG_CONFIG_HOME=" + home, "XDG_STATE_HOME=" + home, "TMPDIR=" + home, "TERM=xterm-256color", "PATH=" + os.Getenv("PATH")}
+	x := ptytest.Start(t, cmd, 80, 24)
+	x.Patience = 30 * time.Second
+	x.Until("Next is step")
+	if err := x.End(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if strings.Contains(x.Output(), "\x1b[?1049h") {
+		t.Error("it took the whole screen")
+	}
+}
+
 // TestTheWizardFromStartToHandOff goes through the whole page on the practice
 // server as a person would: with a lost link and a full disk on the way, a wrong
 // answer that Back corrects, a step left out whose item is red until it is run,

@@ -44,8 +44,8 @@ func accidents(t *testing.T) {
 	until(t, time.Minute, "who runs what since when", func() bool {
 		return strings.Contains(log.String(), "step packages is under way since")
 	})
-	must(t, CutLink(t.Context()))
-	mend := time.AfterFunc(15*time.Second, func() { _ = RestoreLink(context.WithoutCancel(t.Context())) })
+	must(t, CutLinkOf(t.Context(), Container))
+	mend := time.AfterFunc(15*time.Second, func() { _ = RestoreLinkOf(context.WithoutCancel(t.Context()), Container) })
 	defer mend.Stop()
 	var exit *exec.ExitError
 	if err := second.Wait(); err != nil && !errors.As(err, &exit) || second.ProcessState.ExitCode() != 0 {

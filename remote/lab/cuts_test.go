@@ -12,43 +12,50 @@ import (
 	"time"
 )
 
-// manyCuts cuts the link of the twin again and again, at random moments spread over
-// whole provisionings, while one aslwiz carries out all steps. It comes back by itself, or
-// is run again; the end is that of an undisturbed run. The seed alone says when.
-func (f *faults) manyCuts(wanted int, seed uint64) {
-	f.rnd = rand.New(rand.NewPCG(seed, 0))
-	cuts := map[string]int{}
-	total, provisionings := 0, 0
-	for ; total < wanted && !f.t.Failed(); provisionings++ {
-		f.t.Run(fmt.Sprintf("link cut in whole provisioning %d", provisionings+1), func(t *testing.T) {
-			sub := *f
-			sub.wizard = f.in(t)
-			total += sub.cutOften(cuts)
-			t.Logf("cut %d times so far: %v", total, cuts)
-		})
-	}
-	f.t.Logf("%d link cuts in %d whole provisionings: %v", total, provisionings, cuts)
+// wholeKinds are how whole provisionings are disturbed. A strike returns once the link
+// is well again.
+var wholeKinds = []struct {
+	name   string
+	strike func(*faults, *exec.Cmd)
+}{
+	{"link cut or reset, whole", (*faults).anyCut},
+	{"aslwiz killed, whole", func(_ *faults, cmd *exec.Cmd) { _ = cmd.Process.Kill() }},
 }
 
-// cutOften provisions the twin and cuts its link every few seconds: for so short a time
-// that the connection outlives it, for so long that aslwiz gives it up, or for good.
-func (f *faults) cutOften(cuts map[string]int) (total int) {
+// wholeOften strikes again and again, at random moments spread over whole provisionings
+// of the twin, each of which one aslwiz begins. It comes back by itself, or is run again;
+// the end is that of an undisturbed run. The seed alone says when.
+func (f *faults) wholeOften(kind string, wanted int, seed uint64, strike func(*faults, *exec.Cmd)) {
+	f.rnd = rand.New(rand.NewPCG(seed, 0))
+	for n := 1; f.survived[kind][1] < wanted && !f.t.Failed(); n++ {
+		f.t.Run(fmt.Sprintf("%s provisioning %d", kind, n), func(t *testing.T) {
+			sub := *f
+			sub.wizard = f.in(t)
+			struck := sub.provisionStruck(strike)
+			f.count(t, kind, struck)
+			t.Logf("struck %d times in it, %d so far", struck, f.survived[kind][1])
+		})
+	}
+}
+
+// provisionStruck provisions the twin while it is struck every few seconds, and says how
+// often it was.
+func (f *faults) provisionStruck(strike func(*faults, *exec.Cmd)) (struck int) {
 	must(f.t, Restore(f.t.Context(), Twin, almost))
-	var said string
-	for range 12 {
-		code, n, out := f.applyAllWhileCutting(cuts)
-		total, said = total+n, out
+	for range 60 {
+		code, n, out := f.applyAllStruck(strike)
+		struck += n
 		if code == 0 {
 			f.endsAsUndisturbed(true)
-			return total
+			return struck
 		}
 		f.t.Logf("run again after exit %d: %s", code, lastLine(out))
 	}
-	f.t.Errorf("it does not end well when it is run again:\n%s", said)
-	return total
+	f.t.Error("it does not end well when it is run again and again")
+	return struck
 }
 
-func (f *faults) applyAllWhileCutting(cuts map[string]int) (code, total int, said string) {
+func (f *faults) applyAllStruck(strike func(*faults, *exec.Cmd)) (code, struck int, said string) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 15*time.Minute)
 	defer cancel()
 	cmd := f.command(ctx, append([]string{"apply", "--yes", "--plain", "--guard", "40s"}, onlyThese(faultSteps)...)...)
@@ -60,32 +67,32 @@ func (f *faults) applyAllWhileCutting(cuts map[string]int) (code, total int, sai
 	for {
 		select {
 		case <-ended:
-			return cmd.ProcessState.ExitCode(), total, log.String()
+			return cmd.ProcessState.ExitCode(), struck, log.String()
 		case <-time.After(time.Duration(500+f.rnd.IntN(6000)) * time.Millisecond):
-			kind := f.anyCut(cmd)
+			strike(f, cmd)
 			select {
-			case <-ended: // perhaps before it
+			case <-ended:
+				if cmd.ProcessState.ExitCode() >= 0 {
+					continue // perhaps before it
+				}
 			default:
-				cuts[kind]++
-				total++
 			}
+			struck++
 		}
 	}
 }
 
-// anyCut cuts the link in one of the ways in which links fail, and says which. Three
-// missed signs of life, 15 s apart, end a connection.
-func (f *faults) anyCut(cmd *exec.Cmd) string {
+// anyCut cuts the link in one of the ways in which links fail: for so short a time that
+// the connection outlives it, for so long that aslwiz gives it up (three missed signs of
+// life, 15 s apart), or for good.
+func (f *faults) anyCut(cmd *exec.Cmd) {
 	switch n := f.rnd.IntN(10); {
 	case n == 0:
 		f.cutLinkFor(50_000 + f.rnd.IntN(20_000))
-		return "a minute"
 	case n < 4:
 		f.resetConnection(cmd)
-		return "reset"
 	default:
 		f.cutLink(cmd)
-		return "seconds"
 	}
 }
 

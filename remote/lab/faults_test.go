@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -63,9 +64,9 @@ type faults struct {
 	*wizard
 	rnd      *rand.Rand
 	step     string
-	calm     []string       // the fingerprint of an undisturbed run
-	logs     map[string]int // the size of each step's log in it
-	survived map[string][2]int
+	calm     []string          // the fingerprint of an undisturbed run
+	logs     map[string]int    // the size of each step's log in it
+	survived map[string][2]int // by kind: strikes that were survived, and all
 	moments  map[moment]int
 	steps    map[string]int // how often each was struck
 }
@@ -79,12 +80,9 @@ func TestFaults(t *testing.T) {
 	f := newFaults(t, seed)
 	f.undisturbed()
 	all := []moment{atStart, atMiddle, atEnd, atRandom}
-	kinds, cuts := faultKinds, 100
+	kinds, wholes, often := faultKinds, wholeKinds, 100
 	if os.Getenv("ASLWIZ_FAULTS") != "all" {
-		cuts = 3
-		kinds = slices.Clone(faultKinds)
-		f.rnd.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
-		kinds = kinds[:2]
+		kinds, wholes, often = pick(f.rnd, kinds, 2), pick(f.rnd, wholes, 1), 3
 	}
 	for _, k := range kinds {
 		moments := all
@@ -99,8 +97,17 @@ func TestFaults(t *testing.T) {
 			})
 		}
 	}
-	f.manyCuts(cuts, seed)
+	for _, k := range wholes {
+		f.wholeOften(k.name, often, seed, k.strike)
+	}
 	f.report(seed)
+}
+
+// pick is n of all, by chance.
+func pick[T any](rnd *rand.Rand, all []T, n int) []T {
+	all = slices.Clone(all)
+	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all[:n]
 }
 
 // undisturbed carries out all steps in peace, for what that leaves.
@@ -180,14 +187,19 @@ func (f *faults) provision(kind string, m moment, strike func(*faults, *exec.Cmd
 		f.again()
 	}
 	f.endsAsUndisturbed(silent[kind])
+	f.count(f.t, kind, struck)
+	f.moments[m] += struck
+	f.t.Logf("%s, %s: struck in %d of %d steps", kind, m, struck, len(faultSteps))
+}
+
+// count notes how often a test struck, and whether that was survived.
+func (f *faults) count(t *testing.T, kind string, struck int) {
 	n := f.survived[kind]
-	if !f.t.Failed() {
+	if !t.Failed() {
 		n[0] += struck
 	}
 	n[1] += struck
 	f.survived[kind] = n
-	f.moments[m] += struck
-	f.t.Logf("%s, %s: struck in %d of %d steps", kind, m, struck, len(faultSteps))
 }
 
 // endsAsUndisturbed wants nothing to do any more, and nothing else than an undisturbed
@@ -314,9 +326,9 @@ func (f *faults) narrowed() string {
 func (f *faults) report(seed uint64) {
 	var b strings.Builder
 	total := [2]int{}
-	for _, k := range faultKinds {
-		n := f.survived[k.name]
-		fmt.Fprintf(&b, "  %-24s %4d of %4d survived\n", k.name, n[0], n[1])
+	for _, kind := range slices.Sorted(maps.Keys(f.survived)) {
+		n := f.survived[kind]
+		fmt.Fprintf(&b, "  %-24s %4d of %4d survived\n", kind, n[0], n[1])
 		total[0], total[1] = total[0]+n[0], total[1]+n[1]
 	}
 	fmt.Fprintf(&b, "  %-24s %4d of %4d survived\n", "in all", total[0], total[1])

@@ -78,24 +78,35 @@ func TestFaultsVM(t *testing.T) {
 		return
 	}
 	provisioned(t)
-	calm, err := SSH(t.Context(), Server, fingerprintScript())
-	must(t, err)
-	survived := 0
-	for n, name := range []string{"the link cut and aslwiz killed in turn", "the same, the other way round"} {
-		if t.Run(name, func(t *testing.T) { kernelSteps(t, n, strings.Split(strings.TrimSpace(calm), "\n")) }) {
-			survived++
-		}
+	calm := fingerprint(t, Server)
+	cases := []part{
+		{"the link cut and aslwiz killed in turn", func(t *testing.T) { kernelSteps(t, 0, calm) }},
+		{"the same, the other way round", func(t *testing.T) { kernelSteps(t, 1, calm) }},
 	}
 	for _, c := range vmFaults {
-		kind := "power cut"
+		kind := "power cut in "
 		if c.strike != nil {
-			kind = "clock"
+			kind = "clock in "
 		}
-		if t.Run(kind+" in "+c.name, func(t *testing.T) { c.run(t, strings.Split(strings.TrimSpace(calm), "\n")) }) {
+		cases = append(cases, part{kind + c.name, func(t *testing.T) { c.run(t, calm) }})
+	}
+	for _, l := range lockouts() {
+		cases = append(cases, part{"SSH shut, " + l.name, l.shutOut})
+	}
+	for _, m := range mistakes() {
+		cases = append(cases, part{m.name, m.comesBack})
+	}
+	var table strings.Builder
+	survived := 0
+	for _, c := range cases {
+		how := "NOT SURVIVED"
+		if t.Run(c.name, c.test) {
+			how = "survived"
 			survived++
 		}
+		fmt.Fprintf(&table, "  %-50s %s\n", c.name, how)
 	}
-	t.Logf("%d of %d faults on the emulated server survived", survived, len(vmFaults)+2)
+	t.Logf("%d of %d faults on the emulated server survived\n%s", survived, len(cases), table.String())
 }
 
 // kernelSteps carries out what a container cannot, each step disturbed: the link cut

@@ -26,31 +26,29 @@ type lockout struct {
 	within time.Duration
 }
 
-// jam waits for the firewall step to have run, and shuts SSH then, to one machine
-// or, without one, to all. While the step runs nobody is let in either, or the way in
-// could be proved before it is shut; that is where the step's rules are not.
-func jam(m Machine) string {
-	from4, from6 := "0.0.0.0/0", "::/0"
-	if m != "" {
-		from4, from6 = m.IPv4(), m.IPv6()
+// jam waits for the firewall step to have run, and shuts SSH then, to the senders of each
+// family; to none of one that is "". While the step runs nobody is let in either, or the
+// way in could be proved before it is shut; that is where the step's rules are not.
+func jam(from4, from6 string) string {
+	shut := ""
+	for command, from := range map[string]string{"iptables": from4, "ip6tables": from6} {
+		if from != "" {
+			shut += command + " -I INPUT -s " + from + " -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP\n"
+		}
 	}
 	return `systemd-run -q --collect --unit=jammer sh -c '
 wait="-t raw -p tcp --dport 22 --syn -j DROP"
-shut="-p tcp --dport 22 -m conntrack --ctstate NEW -j DROP"
 until grep -qs -e ^state=running -e ^state=proving /var/lib/aslwiz/tx/*-firewall/status; do sleep 0.1; done
 for t in iptables ip6tables; do $t -I PREROUTING $wait; done
 until grep -qs ^state=proving /var/lib/aslwiz/tx/*-firewall/status; do sleep 0.1; done
-iptables -I INPUT -s ` + from4 + ` $shut; ip6tables -I INPUT -s ` + from6 + ` $shut
-for t in iptables ip6tables; do $t -D PREROUTING $wait; done'`
+` + shut + `for t in iptables ip6tables; do $t -D PREROUTING $wait; done'`
 }
 
-// guard shuts SSH out on purpose: the server takes the rules back by itself
-// within the guard's time, and aslwiz says so.
-func guard(t *testing.T) {
-	provisioned(t)
+// lockouts are the ways in which guard shuts the server.
+func lockouts() []lockout {
 	both := `["198.51.100.0/24", "2001:db8:51::/64"]`
 	kill := func(t *testing.T, w *wizard) { t.Helper(); killAslwiz(t, w) }
-	for _, l := range []lockout{
+	return []lockout{
 		{name: "IPv6", host: Server.IPv4(), from: `["198.51.100.0/24"]`, within: time.Minute},
 		{name: "IPv4", host: Server.IPv6(), from: `["2001:db8:51::/64"]`, within: time.Minute},
 		{name: "both, aslwiz killed", host: Server.IPv4(), from: both, jam: true, meanwhile: kill, within: 90 * time.Second},
@@ -63,19 +61,26 @@ func guard(t *testing.T) {
 			kill(t, w)
 			sh(t, "systemctl --no-block reboot")
 		}},
-	} {
-		t.Run(l.name, func(t *testing.T) { shutOut(t, l) })
 	}
 }
 
-func shutOut(t *testing.T, l lockout) {
+// guard shuts SSH out on purpose: the server takes the rules back by itself
+// within the guard's time, and aslwiz says so.
+func guard(t *testing.T) {
+	provisioned(t)
+	for _, l := range lockouts() {
+		t.Run(l.name, l.shutOut)
+	}
+}
+
+func (l lockout) shutOut(t *testing.T) {
 	must(t, Restore(t.Context(), Server, "provisioned"))
 	rules := "cat /etc/network/firewall.sh | sha256sum; iptables-save -t filter | grep ^-A; ip6tables-save -t filter | grep ^-A"
 	before := sh(t, rules)
 	// What an earlier firewall step left would let the jammer begin too soon.
 	sh(t, "sed -i s/^state=proving/state=done/ /var/lib/aslwiz/tx/*-firewall/status; sync")
 	if l.jam {
-		sh(t, jam(""))
+		sh(t, jam("0.0.0.0/0", "::/0"))
 	}
 	answers := strings.Replace(serverAnswers(t), "host: "+Server.IPv4(), `host: "`+l.host+`"`, 1)
 	w := newWizard(t, answers+"\nfirewall:\n  ssh_from: "+l.from+"\n")

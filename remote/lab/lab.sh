@@ -101,8 +101,8 @@ missing_packages() {
 }
 
 cmd_build() {
-	cmd_deps
 	alone
+	cmd_deps
 	build_all
 }
 
@@ -114,8 +114,8 @@ cmd_up() {
 	fi
 	(($#)) || set -- server peer third
 	for machine in "$@"; do known_machine "$machine"; done
-	cmd_deps
 	alone
+	cmd_deps
 	build_all
 	network_up
 	services_up

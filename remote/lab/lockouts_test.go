@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// twinShut is SSH shut out of the twin, in both families, by rules that aslwiz
-// cannot foresee.
+// twinShut is SSH shut out of the twin by rules that aslwiz cannot foresee.
 type twinShut struct {
 	name      string
 	meanwhile func(*faults, *exec.Cmd) // once it is shut; nil: aslwiz watches on
 	also      string                   // what is wrong with the twin besides
 	via       Machine                  // the jump host, whom alone it is shut to
+	open      string                   // the family that stays open, "IPv4" or "IPv6"
 }
 
 // TestFaultsLockouts shuts SSH as soon as aslwiz's firewall step has run: the twin
@@ -29,6 +29,8 @@ func TestFaultsLockouts(t *testing.T) {
 	f.step = "firewall"
 	lockouts := []twinShut{
 		{name: "aslwiz watches"},
+		{name: "IPv4 alone", open: "IPv6"},
+		{name: "IPv6 alone", open: "IPv4"},
 		{name: "aslwiz killed", meanwhile: func(_ *faults, cmd *exec.Cmd) { _ = cmd.Process.Kill() }},
 		{name: "power cut", meanwhile: (*faults).powerCut},
 		{name: "restart", meanwhile: func(f *faults, _ *exec.Cmd) { f.inside("systemctl --no-block reboot") }},
@@ -45,8 +47,7 @@ func TestFaultsLockouts(t *testing.T) {
 		sub.banOwnAddress()
 	})
 	if os.Getenv("ASLWIZ_FAULTS") != "all" {
-		f.rnd.Shuffle(len(lockouts), func(i, j int) { lockouts[i], lockouts[j] = lockouts[j], lockouts[i] })
-		lockouts = lockouts[:2]
+		lockouts = pick(f.rnd, lockouts, 2)
 	}
 	for _, l := range lockouts {
 		t.Run(l.name, func(t *testing.T) {
@@ -61,6 +62,21 @@ func TestFaultsLockouts(t *testing.T) {
 // answers: its address has a neighbour that is nobody's.
 const deadDNS = `ip neigh replace 198.51.100.99 lladdr 02:00:00:00:00:99 dev "$(ip -o route get 198.51.100.99 | sed 's/.* dev \([^ ]*\).*/\1/')"
 echo nameserver 198.51.100.99 >/etc/resolv.conf`
+
+// who are the senders that it is shut to.
+func (l twinShut) who() (from4, from6 string) {
+	from4, from6 = "0.0.0.0/0", "::/0"
+	if l.via != "" {
+		from4, from6 = l.via.IPv4(), l.via.IPv6()
+	}
+	switch l.open {
+	case "IPv4":
+		from4 = ""
+	case "IPv6":
+		from6 = ""
+	}
+	return from4, from6
+}
 
 func (f *faults) shutOutTwin(l twinShut) {
 	const guardTime = 30 * time.Second
@@ -77,7 +93,7 @@ func (f *faults) shutOutTwin(l twinShut) {
 	}
 	// The guard that was disarmed looks once a second, and would look for ever for a
 	// folder that has gone.
-	f.inside("while systemctl is-active -q aslwiz-guard aslwiz-job; do sleep 0.1; done\nrm -rf /var/lib/aslwiz/tx/*\n" + jam(l.via) + "\n" + l.also)
+	f.inside("while systemctl is-active -q aslwiz-guard aslwiz-job; do sleep 0.1; done\nrm -rf /var/lib/aslwiz/tx/*\n" + jam(l.who()) + "\n" + l.also)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()

@@ -50,10 +50,16 @@ type mistake struct {
 // wrongNetwork makes the mistakes that cost people their servers, and
 // restarts: the server comes back by itself on what it had.
 func wrongNetwork(t *testing.T) {
+	for _, m := range mistakes() {
+		t.Run(m.name, m.comesBack)
+	}
+}
+
+func mistakes() []mistake {
 	gateway := mistake{was: "gateway4: 198.51.100.1\n", is: "gateway4: 198.51.100.254\n"}
 	watched := gateway
 	gateway.name, watched.name, watched.by = "wrong gateway", "wrong gateway, restarted by somebody else", "systemctl --no-block reboot"
-	for _, m := range []mistake{
+	return []mistake{
 		gateway,
 		{name: "wrong prefix", was: "ipv4: 198.51.100.11/24", is: "ipv4: 198.51.100.11/4"},
 		{
@@ -62,8 +68,6 @@ func wrongNetwork(t *testing.T) {
 			meddle: `sed -i 's/52:54:00:51:00:11/52:54:00:51:00:99/' /etc/udev/rules.d/70-persistent-net.rules /etc/network/interfaces; update-initramfs -u`,
 		},
 		watched,
-	} {
-		t.Run(m.name, m.comesBack)
 	}
 }
 
