@@ -12,6 +12,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"aslwiz/remote"
 )
 
 // maxAnswers is the largest answers file that is read, in bytes: a hundred times
@@ -87,6 +89,7 @@ func (r *answersReader) add(path string, m mark, text, example string) {
 	if strings.HasPrefix(text, "is ") {
 		mistake.Text = path[strings.LastIndexByte(path, '.')+1:] + " " + text
 	}
+	mistake.Text = remote.CleanText(mistake.Text) // it may quote what the file holds
 	if m.line > 0 && m.line <= len(r.lines) {
 		mistake.source = hideSecret(r.lines[m.line-1])
 	}

@@ -168,7 +168,7 @@ func FuzzParseAnswers(f *testing.F) {
 			f.Add(data)
 		}
 	}
-	for _, s := range []string{"", "\x00", "&a [*a]", "? [a]\n: b", "<<: *x", "{a: {a: {a", "host: !!binary x", "- ", "%YAML 1.2\n---\n", "host: |\n  a\n b", "\ufeffhost: x", "a: 'b", "? : ?", "host: \"\\x\""} {
+	for _, s := range []string{"", "\x00", "&a [*a]", "? [a]\n: b", "<<: *x", "{a: {a: {a", "host: !!binary x", "- ", "%YAML 1.2\n---\n", "host: |\n  a\n b", "\ufeffhost: x", "a: 'b", "? : ?", "host: \"\\x\"", "hostname: s\x03\x00pain:\x0e.e"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -129,7 +129,7 @@ func (f *follower) poll(ctx context.Context) ([]byte, error) {
 	}
 	head, chunk, ok := bytes.Cut(r.out, []byte("\n\n"))
 	if !ok {
-		return nil, fmt.Errorf("%s: %w: %q", f.s.name, ErrGarbled, FirstLine(string(r.out)))
+		return nil, fmt.Errorf("%s: %w: %.200q", f.s.name, ErrGarbled, FirstLine(string(r.out)))
 	}
 	f.last = parseReport(head)
 	f.last.Status = f.s.maskStatus(f.last.Status)

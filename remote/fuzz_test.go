@@ -9,7 +9,7 @@ import (
 
 // FuzzFrame: no length is believed beyond what was asked for.
 func FuzzFrame(f *testing.F) {
-	for _, s := range []string{"n 0 1 0", "n 255 1000 65536", "n 256 0 0", "n 0 1001 0", "n -1 0 0", "n 0 9223372036854775808 0", "n nowhere", "m 0 0 0", "", "n 0 0 0 0", "n +1 +1 +1"} {
+	for _, s := range []string{"n 0 1 0", "n 255 1000 65536", "n 256 0 0", "n 0 1001 0", "n -1 0 0", "n 0 9223372036854775808 0", "n nowhere", "m 0 0 0", "", "n 0 0 0 0", "n +1 +1 +1", "n 255\xff5" + strings.Repeat(`"`, 5000)} {
 		f.Add(s)
 	}
 	s := &session{host: "srv", nonce: "n"}

@@ -270,7 +270,7 @@ func (s *session) send(q request) error {
 // parseFrame reads "NONCE status outlen errlen" and believes no length beyond
 // what was asked for.
 func (s *session) parseFrame(line string, limit int) (code, outLen, errLen int, err error) {
-	garbled := fmt.Errorf("%s: %w: %q", s.host, ErrGarbled, FirstLine(line))
+	garbled := fmt.Errorf("%s: %w: %.200q", s.host, ErrGarbled, FirstLine(line))
 	f := strings.Fields(line)
 	if len(f) == 2 && f[0] == s.nonce && f[1] == "nowhere" {
 		return 0, 0, 0, fmt.Errorf("%s: %w: no room for a small file in /run, /dev/shm or /tmp", s.host, ErrDiskFull)
@@ -301,7 +301,7 @@ func (s *session) readLine(limit int) (string, error) {
 			return b.String(), nil
 		}
 		if b.Len() >= limit {
-			return "", fmt.Errorf("%s: %w: %q", s.host, ErrGarbled, FirstLine(b.String()))
+			return "", fmt.Errorf("%s: %w: %.200q", s.host, ErrGarbled, FirstLine(b.String()))
 		}
 		b.WriteByte(c)
 	}

@@ -74,7 +74,7 @@ func (s *session) becomeRoot(ctx context.Context, user string, password func(con
 	}
 	uid, conn, _ := strings.Cut(line, " ")
 	if s.uid, err = strconv.Atoi(uid); err != nil {
-		return fmt.Errorf("%s: %w: %q", s.host, ErrGarbled, FirstLine(line))
+		return fmt.Errorf("%s: %w: %.200q", s.host, ErrGarbled, FirstLine(line))
 	}
 	s.sshConn = conn
 

@@ -134,7 +134,7 @@ func parseSurvey(probes []Probe, out []byte) ([]Answer, error) {
 		index, part, _ := strings.Cut(name, ".")
 		i, err2 := strconv.Atoi(index)
 		if err1 != nil || err2 != nil || n < 0 || n > len(body) || i < 0 || i >= len(answers) {
-			return nil, fmt.Errorf("%w: %q", ErrGarbled, FirstLine(string(line)))
+			return nil, fmt.Errorf("%w: %.200q", ErrGarbled, FirstLine(string(line)))
 		}
 		answers[i].take(part, body[:n])
 		body = body[n:]
@@ -209,7 +209,7 @@ func parseFile(a Answer) (FileState, error) {
 	}
 	mode, err := strconv.ParseUint(f[1], 8, 32)
 	if err != nil {
-		return FileState{}, fmt.Errorf("%s: %w: mode %q", a.Probe, ErrGarbled, f[1])
+		return FileState{}, fmt.Errorf("%s: %w: mode %.200q", a.Probe, ErrGarbled, f[1])
 	}
 	st := FileState{Path: f[4]}
 	if f[0] == "absent" {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/charmbracelet/lipgloss"
@@ -30,6 +31,7 @@ type plain struct {
 	in      *bufio.Reader
 	fd      int // of a terminal that is read from; -1 without one
 	lines   chan typedLine
+	asking  sync.Mutex // one question at a time; guards reading
 	reading bool
 	width   int
 	now     func() time.Time
@@ -75,6 +77,13 @@ func (p *plain) sayLines(lines []string) {
 // read waits for a line. One that is being typed when ctx ends is read on by the
 // next question.
 func (p *plain) read(ctx context.Context, secret bool) (string, error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	return p.readNow(ctx, secret)
+}
+
+// readNow is read for whoever holds asking.
+func (p *plain) readNow(ctx context.Context, secret bool) (string, error) {
 	if !p.reading {
 		p.reading = true
 		go func() {

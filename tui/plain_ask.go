@@ -87,13 +87,15 @@ func (p *plain) secret(ctx context.Context, text string) (remote.Secret, error) 
 // hidden asks for a line that is not shown. The echo is switched off before the
 // question is put, so that nobody types faster than that.
 func (p *plain) hidden(ctx context.Context, text string) (string, error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
 	if p.fd >= 0 && !p.reading {
 		if before, err := term.MakeRaw(p.fd); err == nil {
 			defer func() { _ = term.Restore(p.fd, before) }()
 		}
 	}
 	fmt.Fprint(p.out, p.cfg.marked(text))
-	return p.read(ctx, true)
+	return p.readNow(ctx, true)
 }
 
 // question answers what connecting asks.

@@ -15,17 +15,56 @@ type eventPrinter struct {
 	mu      sync.Mutex
 	tenth   int
 	stalled time.Duration
+	running string // the step that runs on the server
+	holding bool
+	held    []checklist.Event // while a question is open
+}
+
+// hold keeps events back for a question until release, and says which step runs.
+func (e *eventPrinter) hold() (running string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.holding = true
+	return e.running
+}
+
+func (e *eventPrinter) release() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.holding = false
+	for _, ev := range e.held {
+		e.say(ev)
+	}
+	e.held = nil
 }
 
 func (e *eventPrinter) print(ev checklist.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if ev.Kind == checklist.EventStep {
+		if e.running = ""; ev.Status == checklist.StepRunning {
+			e.running = ev.Step
+		}
+	}
+	switch {
+	case !e.holding:
+		e.say(ev)
+	case ev.Kind != checklist.EventProgress:
+		e.held = append(e.held, ev)
+	}
+}
+
+func (e *eventPrinter) say(ev checklist.Event) {
 	p := e.p
 	switch ev.Kind {
 	case checklist.EventStep:
 		e.tenth, e.stalled = 0, 0
 		if ev.Status == checklist.StepRunning {
-			p.say("Step %s runs on the server. Ctrl-C leaves it running.", ev.Step)
+			ctrlC := "leaves it running"
+			if p.interruptible() {
+				ctrlC = "asks whether to stop it or to leave it running"
+			}
+			p.say("Step %s runs on the server. Ctrl-C %s.", ev.Step, ctrlC)
 			return
 		}
 		p.tell("", fmt.Sprintf("Step %s: %s%s", ev.Step, ev.Status, sentence(clean(ev.Text))))

@@ -196,6 +196,7 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	printer := &eventPrinter{p: p}
+	ctrlC := p.offer(ctx, cancel, printer)
 	e := engine{cfg: p.cfg}
 	write, done := e.journal(p.s.name)
 	defer done()
@@ -206,11 +207,14 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 		Unproven: p.s.unproven,
 		Secret:   p.psk,
 		Dial:     p.peer,
+		Stop:     ctrlC.stop,
 	})
-	if p.ctx.Err() != nil {
+	ctrlC.end()
+	if ctx.Err() != nil {
 		p.tell("", "Left. A step that runs goes on on the server; start aslwiz again to follow it.")
-		return p.ctx.Err()
+		return errQuit
 	}
+	cancel() // what is asked about Ctrl-C needs no answer any more
 	p.remember(func(k *known) { k.Running = "" })
 	looked := p.look()
 	for _, st := range steps {

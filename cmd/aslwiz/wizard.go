@@ -49,6 +49,7 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 		Journal: wizardJournal,
 		Plain:   a.linesOnly(),
 
+		Interrupt: a.interrupts.offer,
 		NoColours: a.color == "never",
 		Rehearse: func() error {
 			world, err := practice.New(practice.NewClock(1))

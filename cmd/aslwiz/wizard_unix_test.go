@@ -75,6 +75,38 @@ func TestAPipedAnswerStartsTheLines(t *testing.T) {
 	}
 }
 
+// In lines, too, a step can be stopped, or left to itself.
+func TestCtrlCInLinesAsks(t *testing.T) {
+	t.Parallel()
+	x := inTerminal(t, 80, 24, "practice", "--plain")
+	x.Until("A number, or new")
+	x.Type("\n")
+	x.Until("or a step's name")
+	x.Type("packages\n")
+	x.Until("Enter")
+	x.Type("run\n")
+	x.Until("Ctrl-C asks")
+	x.Until("Unpacking")
+	x.Press("ctrl+c")
+	x.Until("stop, leave or watch")
+	x.Type("what\n")
+	x.Until("finishes the packages in hand")
+	x.Type("stop\n")
+	x.Until("Step packages: failed: stopped on request")
+	x.Forget()
+	x.Type("packages\n")
+	x.Until("(run, skip, script, back)")
+	x.Type("run\n")
+	x.Until("Unpacking")
+	x.Press("ctrl+c")
+	x.Until("stop, leave or watch")
+	x.Type("leave\n")
+	x.Until("Left. A step that runs goes on")
+	if err := x.End(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // TestTheWizardFromStartToHandOff goes through the whole page on the practice
 // server as a person would: with a lost link and a full disk on the way, a wrong
 // answer that Back corrects, a step left out whose item is red until it is run,

@@ -27,7 +27,7 @@ var wholeKinds = []struct {
 // the end is that of an undisturbed run. The seed alone says when.
 func (f *faults) wholeOften(kind string, wanted int, seed uint64, strike func(*faults, *exec.Cmd)) {
 	f.rnd = rand.New(rand.NewPCG(seed, 0))
-	for n := 1; f.survived[kind][1] < wanted && !f.t.Failed(); n++ {
+	for n := 1; f.survived[kind][1] < wanted && n <= wanted && !f.t.Failed(); n++ {
 		f.t.Run(fmt.Sprintf("%s provisioning %d", kind, n), func(t *testing.T) {
 			sub := *f
 			sub.wizard = f.in(t)
