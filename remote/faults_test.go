@@ -177,17 +177,31 @@ func table(survived map[string][2]int) string {
 // suite is red.
 func TestFaultsSeeABrokenRestore(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, true)
-	h.stopAt(4, func(context.CancelFunc) { // before the guard is armed
-		name := h.root + TxRoot + "/20260101T000001Z-example/tx.sh"
-		program := strings.Replace(txProgram, `install_file "$T/before/$n"`, `true "$T/before/$n"`, 1)
-		if program == txProgram || os.WriteFile(name+".new", []byte(program), 0o600) != nil || os.Rename(name+".new", name) != nil {
-			t.Error("the program is as it was")
-		}
-		h.srv.Configure(func(c *remotetest.Config) { c.Keys = nil })
-	})
-	if err := h.cameBack(); err == nil {
-		t.Errorf("nobody noticed:\n%s", h.logs())
+	for name, c := range map[string]struct {
+		lies bool
+		says string
+	}{
+		"and says so": {false, "not all of it came back"},
+		"and lies":    {true, "restored, it says, and the files are"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, true)
+			h.stopAt(4, func(context.CancelFunc) { // before the guard is armed
+				name := h.root + TxRoot + "/20260101T000001Z-example/tx.sh"
+				program := strings.Replace(txProgram, `install_file "$T/before/$n"`, `true "$T/before/$n"`, 1)
+				if c.lies {
+					program = strings.Replace(program, "\nnot_back() {\n", "\nnot_back() {\n  return 0\n", 1)
+				}
+				if program == txProgram || os.WriteFile(name+".new", []byte(program), 0o600) != nil || os.Rename(name+".new", name) != nil {
+					t.Error("the program is as it was")
+				}
+				h.srv.Configure(func(c *remotetest.Config) { c.Keys = nil })
+			})
+			if err := h.cameBack(); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q:\n%s", err, c.says, h.logs())
+			}
+		})
 	}
 }
 

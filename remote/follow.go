@@ -17,10 +17,10 @@ const (
 	pollPace     = time.Second      // between polls that brought nothing
 	silentAfter  = 20 * time.Second // a log that says nothing is worth a word
 	silentEvery  = 5 * time.Second
-	giveUpAfter  = 15 * time.Minute       // without contact, beside the transaction's own limit
+	giveUpAfter  = 15 * time.Minute       // beside the transaction's own limits
 	stagedAtMost = 20 * time.Second       // until a job that was started says so
 	pollAtLeast  = 200 * time.Millisecond // an answer without news that comes sooner was not waited for there
-	limitAtMost  = 24 * 3600              // seconds that a server's word on its own limits is believed
+	limitAtMost  = 6 * 3600               // seconds that a server's word on its own limits is believed
 	noLog        = math.MaxInt64 / 2
 )
 
@@ -56,7 +56,7 @@ type follower struct {
 	contact  time.Time // when the server last answered
 	news     time.Time // when the log last grew
 	said     time.Time // when silence was last mentioned
-	began    time.Time
+	began    time.Time // later by as long as the server was away
 	lost     bool
 	unproved string // why the proof was given up
 }
@@ -87,8 +87,11 @@ func (f *follower) run(ctx context.Context) (Status, error) {
 		}
 		f.feed(chunk)
 		r := f.last
+		over := time.Since(f.began) > f.patience()
 		switch {
-		case len(chunk) > 0:
+		case over && !r.State.Ended():
+			return r.Status, fmt.Errorf("%s: %s is said to be %s still, long after its time; nobody waits for it any more", f.s.name, f.id, r.State)
+		case len(chunk) > 0 && !over:
 		case r.State.Ended():
 			return f.end(ctx), nil
 		case r.State == TxProving && f.unproved == "" && r.Reason == "" && f.provable():
@@ -133,6 +136,9 @@ func (f *follower) poll(ctx context.Context) ([]byte, error) {
 	}
 	f.last = parseReport(head)
 	f.last.Status = f.s.maskStatus(f.last.Status)
+	if f.lost {
+		f.began = f.began.Add(time.Since(f.contact)) // it may have been off for as long as it liked
+	}
 	f.contact = time.Now()
 	if f.lost {
 		f.lost = false
@@ -186,15 +192,20 @@ func (f *follower) end(ctx context.Context) Status {
 	return st
 }
 
+// patience is how long a transaction is waited for, without a word from the server or
+// with one that it is not over.
+func (f *follower) patience() time.Duration {
+	return giveUpAfter + time.Duration(min(f.last.limit, limitAtMost)+min(f.last.guard, limitAtMost))*time.Second
+}
+
 // reconnect waits until the server answers again. Only what a later attempt can
 // cure is tried again: a refused credential never is.
 func (f *follower) reconnect(ctx context.Context, err error) error {
-	patience := giveUpAfter + time.Duration(min(f.last.limit, limitAtMost)+min(f.last.guard, limitAtMost))*time.Second
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		if !curable(err) {
 			return err
 		}
-		if time.Since(f.contact) > patience {
+		if time.Since(f.contact) > f.patience() {
 			return fmt.Errorf("%w; %s may still be running there: connect again later to follow it", err, f.id)
 		}
 		if !f.lost {

@@ -287,19 +287,24 @@ func (m *machine) undo() *exec.Cmd {
 // An undo that shuts the way in is taken back as the step itself would be.
 func TestGuardedUndo(t *testing.T) {
 	t.Parallel()
+	fails := []string{"exit 1"}
 	for name, end := range map[string]struct {
-		do   func(*machine)
-		why  string
-		want TxState
+		do    func(*machine)
+		why   string
+		want  TxState
+		after []string
 	}{
-		"proved":       {func(m *machine) { m.run("undo-disarm") }, "taken back on request", TxUndone},
-		"not in time":  {func(m *machine) { m.uptime(1061) }, "the way in was not proved within 60 s; what the step had left is back", TxRestored},
-		"not reached":  {func(m *machine) { m.run("undo-hurry", "i/o timeout") }, "i/o timeout; what the step had left is back", TxRestored},
-		"aslwiz is up": {func(m *machine) { m.uptime(1059); m.run("undo-disarm") }, "taken back on request", TxUndone},
+		"proved":       {func(m *machine) { m.run("undo-disarm") }, "taken back on request", TxUndone, nil},
+		"not in time":  {func(m *machine) { m.uptime(1061) }, "the way in was not proved within 60 s; what the step had left is back", TxRestored, nil},
+		"not reached":  {func(m *machine) { m.run("undo-hurry", "i/o timeout") }, "i/o timeout; what the step had left is back", TxRestored, nil},
+		"aslwiz is up": {func(m *machine) { m.uptime(1059); m.run("undo-disarm") }, "taken back on request", TxUndone, nil},
+		// A service that does not come back may be the one that lets the admin in.
+		"broken, proved":      {func(m *machine) { m.run("undo-disarm") }, "taken back on request", TxBroken, fails},
+		"broken, not in time": {func(m *machine) { m.uptime(1061) }, "the way in was not proved within 60 s; what the step had left is back", TxRestored, fails},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := guarded(t, nil)
+			m := guarded(t, func(tx *Transaction) { tx.After = end.after })
 			m.run("disarm")
 			cmd := m.undo()
 			m.wantContents(exampleOld)
@@ -314,8 +319,8 @@ func TestGuardedUndo(t *testing.T) {
 			if st := parseReport([]byte(m.run("undo-poll", "0", "0"))); st.State != end.want || st.Reason != end.why {
 				t.Errorf("%+v", st)
 			}
-			if end.want == TxUndone {
-				m.want(TxUndone)
+			if end.want != TxRestored {
+				m.want(end.want)
 				m.wantContents(exampleOld)
 				return
 			}
@@ -326,6 +331,35 @@ func TestGuardedUndo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody who saves a file again while it is taken back loses neither version.
+func TestRestoreKeepsEveryVersion(t *testing.T) {
+	t.Parallel()
+	m := guarded(t, nil)
+	m.write("/etc/plain", "first\n")
+	m.run("files")
+	m.write("/etc/plain", "second\n")
+	m.uptime(5000)
+	m.run("guard", "wait")
+	m.want(TxRestored)
+	m.wantContents(exampleOld)
+	if a, b := m.tx("aside/0"), m.tx("aside/0+"); a != "first\n" || b != "second\n" {
+		t.Errorf("kept: %q and %q", a, b)
+	}
+}
+
+// On a disk on which nothing can be decided, what needs no disk comes back all the same.
+func TestGuardThatCannotDecide(t *testing.T) {
+	t.Parallel()
+	m := guarded(t, nil)
+	m.stub("ln", "exit 1\n")
+	m.stub("sleep", "exit 0\n")
+	m.uptime(5000)
+	m.run("guard", "wait")
+	m.want(TxRestored)
+	m.wantContents(exampleOld)
+	m.wantGuard(false)
 }
 
 func TestGuardThatCannotBeArmed(t *testing.T) {

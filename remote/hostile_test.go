@@ -192,6 +192,32 @@ func TestHostileStatus(t *testing.T) {
 	}
 }
 
+// TestHostileFollow: a transaction that is never said to be over, or whose log grows for
+// ever, is left once it has had more than its time.
+func TestHostileFollow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer string
+		over   bool // with an error
+	}{
+		"never over":                {"state=running\nlimit=9223372036854775807\n\n", true},
+		"for ever proving":          {"state=proving\nreason=soon\nguard=60\n\n", true},
+		"a log without end":         {"state=running\nlimit=60\n\nand one more line\n", true},
+		"a log without end, at end": {"state=done\nlimit=60\n\nand one more line\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := hostile(t, func(string) (int, []byte) { return 0, []byte(c.answer) })
+			f := s.newFollower("x", 0, nil)
+			f.began = time.Now().Add(-giveUpAfter - limitAtMost*time.Second)
+			st, err := f.run(limited(t))
+			if (err != nil) != c.over || errors.Is(err, context.DeadlineExceeded) || st.State == "" {
+				t.Errorf("%+v, %v", st, err)
+			}
+		})
+	}
+}
+
 // TestHostileBaseline: a server's word does not make the admin's computer connect
 // to places without number.
 func TestHostileBaseline(t *testing.T) {

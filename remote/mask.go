@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -34,6 +36,8 @@ func (m *masks) add(s Secret) {
 		shellescape.Quote(v), strings.ReplaceAll(v, "'", `'\''`), strings.ReplaceAll(v, "'", `'"'"'`), url.QueryEscape(v),
 		strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(v),
 	}
+	inJSON, _ := json.Marshal(v) // a string always can
+	forms = append(forms, strings.Trim(string(inJSON), `"`), strings.Trim(strconv.Quote(v), `"`))
 	forms = append(forms, base64Forms(v)...)
 	for _, f := range forms {
 		if len(f) >= minSecret && !slices.ContainsFunc(m.list, func(o []byte) bool { return string(o) == f }) {

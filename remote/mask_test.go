@@ -15,7 +15,7 @@ func TestMaskForms(t *testing.T) {
 	m.add(NewSecret("ab")) // too short to mean anything
 	for _, text := range []string{
 		psk, "x" + psk + "y", `'s3cr3t'\''pa$$"phrase\with=all'`, `s3cr3t'"'"'pa$$"phrase\with=all`,
-		`PSK "s3cr3t'pa\$\$\"phrase\\with=all"`,
+		`PSK "s3cr3t'pa\$\$\"phrase\\with=all"`, `{"psk": "s3cr3t'pa$$\"phrase\\with=all"}`,
 		base64.StdEncoding.EncodeToString([]byte(psk)), base64.StdEncoding.EncodeToString([]byte("user:" + psk + ":x")),
 		base64.StdEncoding.EncodeToString([]byte("1" + psk)), "7333637233742770612424227068726173655c776974683d616c6c",
 	} {

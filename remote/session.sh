@@ -25,8 +25,9 @@ trap 'rm -rf "$D"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 while read -r tag script data seconds max; do
   [ "$tag" = "$1" ] || exit 1
-  head -c "$script" >"$D/s" || exit 1
-  head -c "$data" >"$D/d" || exit 1
+  # A link that dies in the middle of it leaves nothing secret here for long.
+  timeout --foreground 600 head -c "$script" >"$D/s" || exit 1
+  timeout --foreground 600 head -c "$data" >"$D/d" || exit 1
   # Half of a script, from a link that was cut, must never run.
   [ "$(stat -c %s "$D/s" "$D/d")" = "$script
 $data" ] || exit 1

@@ -595,7 +595,8 @@ decide() { # restore|disarm
 want_restore() { # WHY
   rm -f "$T/reserve" # a full disk has no room for the reason
   [ -s "$T/why" ] || printf '%s\n' "$1" >"$T/why"
-  [ "$(decide restore)" != disarm ]
+  [ "$(decide restore)" != disarm ] || return 1
+  [ -e "$T/decision" ] || undecided=$((undecided + 1))
 }
 
 guard_boot() {
@@ -624,7 +625,10 @@ guard_boot() {
 }
 
 guard_wait() {
-  while [ ! -e "$T/decision" ]; do
+  # On a disk that cannot be written any more nothing is decided, and what needs no disk
+  # comes back all the same.
+  undecided=0
+  while [ ! -e "$T/decision" ] && [ "$undecided" -lt 20 ]; do
     load_status
     now=$(uptime_s)
     if [ -e "$T/hurry" ]; then
@@ -690,10 +694,13 @@ settle_disarmed() {
 
 keep_aside() { # N PATH: neither what was there nor what the step left
   mkdir -p "$T/aside"
-  if cp -p -- "$2" "$T/aside/$1" && sync "$T/aside/$1"; then
-    add_detail "$2: changed by somebody else; that version is kept as $T/aside/$1"
+  k=$T/aside/$1
+  while [ -e "$k" ]; do k=$k+; done # an earlier version
+  if cp -p -- "$2" "$k" && sync "$k"; then
+    add_detail "$2: changed by somebody else; that version is kept as $k"
   else
     k=${2%/*}/.aslwiz-kept-$id.$1
+    while [ -e "$k" ]; do k=$k+; done
     mv -f -- "$2" "$k" && add_detail "$2: changed by somebody else; that version is kept as $k"
   fi
 }
@@ -834,7 +841,7 @@ undo() {
     drop_watch
   fi
   S=$T/undo
-  [ -z "$guard" ] || [ "$state" != undone ] || prove_undo
+  [ -z "$guard" ] || prove_undo
   set_state "$state" "$reason"
   [ "$state" != undone ] || rm -rf "$T/redo"
 }
@@ -852,7 +859,7 @@ keep_redo() {
 }
 
 prove_undo() { # sets state and reason
-  ended=$(uptime_s)
+  ended=$(uptime_s) left=$state leftwhy=$reason
   set_state proving ''
   why=
   until [ -e "$T/undo.proved" ]; do
@@ -869,7 +876,7 @@ prove_undo() { # sets state and reason
     state=restored reason="$why; what the step had left is back"
     return
   done
-  state=undone reason='taken back on request'
+  state=$left reason=$leftwhy
 }
 
 redo() {

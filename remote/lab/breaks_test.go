@@ -240,3 +240,9 @@ func on(t *testing.T, m Machine, script string) string {
 	}
 	return strings.TrimSpace(out)
 }
+
+// restart begins a machine's restart, which may cut off the answer.
+func restart(t *testing.T, m Machine) {
+	t.Helper()
+	_, _ = SSH(t.Context(), m, "systemctl --no-block reboot")
+}

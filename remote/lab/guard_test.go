@@ -59,7 +59,7 @@ func lockouts() []lockout {
 		}},
 		{name: "both, reboot", host: Server.IPv4(), from: both, jam: true, within: 3 * time.Minute, meanwhile: func(t *testing.T, w *wizard) {
 			kill(t, w)
-			sh(t, "systemctl --no-block reboot")
+			restart(t, Server)
 		}},
 	}
 }

@@ -90,7 +90,7 @@ func proofs(t *testing.T) {
 	t.Run("the tunnel comes back after the peer restarted", func(t *testing.T) {
 		w := w.in(t)
 		boot := on(t, Peer, "cat /proc/sys/kernel/random/boot_id")
-		on(t, Peer, "systemctl --no-block reboot")
+		restart(t, Peer)
 		until(t, 4*time.Minute, "the peer restarts", func() bool {
 			out, err := SSH(t.Context(), Peer, "cat /proc/sys/kernel/random/boot_id")
 			return err == nil && strings.TrimSpace(out) != boot

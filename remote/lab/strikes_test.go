@@ -4,6 +4,7 @@ package lab
 
 import (
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,10 @@ mkdir -p -m 700 /var/lib/aslwiz && cp -a /var/lib/aslwiz /small/ && mount --bind
 
 // fillDisk leaves no block free for a while, for root neither.
 func (f *faults) fillDisk(_ *exec.Cmd) {
-	f.inside("cat /dev/zero >/small/fill 2>/dev/null")
+	left, err := SSH(f.t.Context(), Twin, "cat /dev/zero >/small/fill 2>/dev/null; stat -f -c %a /small")
+	if err != nil || strings.TrimSpace(left) != "0" {
+		f.t.Errorf("the disk is not full: %q, %v", left, err)
+	}
 	f.wait(3000, "the disk is full")
 	f.inside("rm -f /small/fill")
 }
