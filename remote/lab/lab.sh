@@ -103,7 +103,7 @@ missing_packages() {
 cmd_build() {
 	alone
 	cmd_deps
-	build_all
+	build_all container
 }
 
 cmd_up() {
@@ -116,7 +116,7 @@ cmd_up() {
 	for machine in "$@"; do known_machine "$machine"; done
 	alone
 	cmd_deps
-	build_all
+	build_all "$@"
 	network_up
 	services_up
 	write_answers
