@@ -229,7 +229,7 @@ func (l *login) question(q Question) (Secret, error) {
 	case err != nil:
 	case l.ctx.Err() != nil:
 		err = l.ctx.Err()
-	case q.Kind == AskPassword && answer.Empty(): // it would count towards a ban
+	case answer.Empty() && (q.Kind == AskPassword || q.Kind == AskInteractive && !q.Echo): // it would count towards a ban
 		err = errors.New("no password was typed")
 	}
 	if err != nil {

@@ -17,7 +17,7 @@ const (
 	pollPace     = time.Second      // between polls that brought nothing
 	silentAfter  = 20 * time.Second // a log that says nothing is worth a word
 	silentEvery  = 5 * time.Second
-	giveUpAfter  = 15 * time.Minute       // beside the transaction's own limits
+	giveUpAfter  = 20 * time.Minute       // beside the transaction's own limits; systemd ends a job 15 minutes after them
 	stagedAtMost = 20 * time.Second       // until a job that was started says so
 	pollAtLeast  = 200 * time.Millisecond // an answer without news that comes sooner was not waited for there
 	limitAtMost  = 6 * 3600               // seconds that a server's word on its own limits is believed

@@ -37,7 +37,8 @@ func (m *masks) add(s Secret) {
 		strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(v),
 	}
 	inJSON, _ := json.Marshal(v) // a string always can
-	forms = append(forms, strings.Trim(string(inJSON), `"`), strings.Trim(strconv.Quote(v), `"`))
+	inGo := strconv.Quote(v)
+	forms = append(forms, string(inJSON[1:len(inJSON)-1]), inGo[1:len(inGo)-1])
 	forms = append(forms, base64Forms(v)...)
 	for _, f := range forms {
 		if len(f) >= minSecret && !slices.ContainsFunc(m.list, func(o []byte) bool { return string(o) == f }) {

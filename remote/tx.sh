@@ -29,7 +29,8 @@ units=$R/etc/systemd/system
 guard_unit=aslwiz-guard.service
 watch_unit=aslwiz-unproved.service
 U=$T/../../unproved
-id= step= limit=3600 guard= through= reboots= atboot= chain=
+L=$T/log # see log_to
+id= step= limit=3600 guard= through= reboots= atboot= chain= undecided=0
 state=staged code=0 reason= since=0 boot= up=0 ended= pid= detail=
 
 # --- state ---------------------------------------------------------------
@@ -46,6 +47,13 @@ load() {
   ASLWIZ_SECRETS=$secrets
   export ASLWIZ_SECRETS
   load_status
+}
+
+# log_to finds where what is done can be written down: it must not depend on that, and on a
+# disk that cannot be written any more it is nowhere.
+log_to() {
+  L=$T/log
+  true 2>/dev/null >>"$L" || L=/dev/null
 }
 
 load_status() {
@@ -627,7 +635,6 @@ guard_boot() {
 guard_wait() {
   # On a disk that cannot be written any more nothing is decided, and what needs no disk
   # comes back all the same.
-  undecided=0
   while [ ! -e "$T/decision" ] && [ "$undecided" -lt 20 ]; do
     load_status
     now=$(uptime_s)
@@ -670,7 +677,8 @@ guard_wait() {
   say_restored restored "$why"
   if [ -n "$through" ]; then forget_unproved; else drop_watch; fi
   remove_guard
-  [ -z "$through$atboot" ] || [ -z "$rebooted" ] || systemctl --no-block reboot
+  # Where the guard is still there, it would come to this at every boot.
+  [ -z "$through$atboot" ] || [ -z "$rebooted" ] || armed || systemctl --no-block reboot
 }
 
 disarm() {
@@ -766,12 +774,13 @@ not_back() {
 # Sets missing: what did not come back.
 bring_back() {
   rm -f "$T/reserve"
-  restore_files >>"$T/log" 2>&1
-  restore_settings >>"$T/log" 2>&1
+  log_to
+  restore_files >>"$L" 2>&1
+  restore_settings >>"$L" 2>&1
   missing=
   for line in "$T"/after/*; do
     [ -e "$line" ] || continue
-    timeout 90 sh "$T/tx.sh" line "$line" </dev/null >>"$T/log" 2>&1 && continue
+    timeout 90 sh "$T/tx.sh" line "$line" </dev/null >>"$L" 2>&1 && continue
     k=$(head -n 1 "$line")
     if [ -n "${ASLWIZ_BOOT:-}" ]; then
       add_detail "after the restore: failed: $k"
@@ -872,11 +881,18 @@ prove_undo() { # sets state and reason
       sleep 1
       continue
     fi
+    undone=
     redo
     state=restored reason="$why; what the step had left is back"
+    [ -z "$undone" ] || state=broken reason="$why; not all of what the step had left is back"
     return
   done
   state=$left reason=$leftwhy
+}
+
+not_redone() { # WHAT
+  add_detail "$1"
+  undone=no
 }
 
 redo() {
@@ -894,10 +910,10 @@ redo() {
     else
       k=$(stat -c '%a %u:%g' -- "$T/redo/$n") && (umask 022 && mkdir -p -- "${real%/*}") &&
         install_file "$T/redo/$n" "$real" "${k% *}" "${k#* }" "$n"
-    fi || add_detail "$name: not put back"
+    fi || not_redone "$name: not put back"
   done 9<"$T/index"
   for line in "$T"/after/*; do
-    [ ! -e "$line" ] || timeout 90 sh "$T/tx.sh" line "$line" </dev/null
+    [ ! -e "$line" ] || timeout 90 sh "$T/tx.sh" line "$line" </dev/null || not_redone "failed: $(head -n 1 "$line")"
   done
   while IFS=$tab read -r kind n _ _ _ _ real name <&9; do
     [ -e "$T/redo/$n" ] || continue
@@ -905,7 +921,7 @@ redo() {
       [ "$(value_hash "$n")" = "$(printf '%s' "$(cat "$T/redo/$n")" | sha256sum | cut -d ' ' -f 1)" ]
     else
       [ "$(hash_of "$real")" = "$(hash_of "$T/redo/$n")" ]
-    fi || add_detail "$name: is not what the step had left"
+    fi || not_redone "$name: is not what the step had left"
   done 9<"$T/index"
   S=$T/undo
 }
@@ -1021,12 +1037,14 @@ case ${1:-} in
     ;;
   files)
     rm -f "$T/reserve"
-    restore_files >>"$T/log" 2>&1
+    log_to
+    restore_files >>"$L" 2>&1
     [ -z "$detail" ] || set_state "$state" "$reason" # what was kept aside
     ;;
   undo) undo ;;
   guard)
-    exec >>"$T/log" 2>&1 </dev/null
+    log_to
+    exec >>"$L" 2>&1 </dev/null
     if [ "$2" = boot ]; then guard_boot; else guard_wait; fi
     [ ! -e "$T/decision" ] || [ "$(cat "$T/decision")" != disarm ] || settle_disarmed
     exit 0
@@ -1044,7 +1062,8 @@ case ${1:-} in
     ;;
   status) poll 0 0 | sed '/^$/q' ;;
   unproved)
-    exec >>"$T/log" 2>&1 </dev/null
+    log_to
+    exec >>"$L" 2>&1 </dev/null
     take_back_unproved "$2"
     ;;
   poll)

@@ -33,7 +33,11 @@ func (p *plain) prompt(text string, help func()) (string, error) {
 
 // word is prompt where the answer is one of a few words.
 func (p *plain) word(text string, help func()) (string, error) {
-	line, err := p.prompt(text, help)
+	return p.wordUntil(p.ctx, text, help)
+}
+
+func (p *plain) wordUntil(ctx context.Context, text string, help func()) (string, error) {
+	line, err := p.promptUntil(ctx, text, help)
 	return strings.ToLower(line), err
 }
 

@@ -20,6 +20,13 @@ type eventPrinter struct {
 	held    []checklist.Event // while a question is open
 }
 
+// runs is the step that runs on the server now.
+func (e *eventPrinter) runs() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running
+}
+
 // hold keeps events back for a question until release, and says which step runs.
 func (e *eventPrinter) hold() (running string) {
 	e.mu.Lock()
@@ -41,10 +48,11 @@ func (e *eventPrinter) release() {
 func (e *eventPrinter) print(ev checklist.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ev.Kind == checklist.EventStep {
-		if e.running = ""; ev.Status == checklist.StepRunning {
-			e.running = ev.Step
-		}
+	switch {
+	case ev.Kind == checklist.EventStep && ev.Status == checklist.StepRunning:
+		e.running = ev.Step
+	case ev.Kind == checklist.EventStep, ev.Tx != nil && ev.Tx.State.Ended(): // the latter was begun by another aslwiz
+		e.running = ""
 	}
 	switch {
 	case !e.holding:

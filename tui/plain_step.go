@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	tea "github.com/charmbracelet/bubbletea"
+
 	"aslwiz/checklist"
 	"aslwiz/remote"
 )
@@ -164,26 +166,31 @@ func (p *plain) all() error {
 	return p.carryOut(steps, true)
 }
 
-// carryOut runs steps and prints what happens.
-func (p *plain) carryOut(steps []checklist.Step, all bool) error {
+// mayRun says whether nothing stands in the way of a run, and asks about what does.
+func (p *plain) mayRun() (bool, error) {
 	if id := p.s.blocked(); id != "" {
 		p.tell("", "Step "+id+" says what has to be mended first.")
-		return nil
+		return false, nil
 	}
 	if id := p.s.wrong(); id != "" && id != "connect" {
 		p.tell("", "An answer of step "+id+" is not right yet; answers asks for it again.")
-		return p.answers(id)
+		return false, p.answers(id)
 	}
-	if p.s.needsUnproven() {
-		yes, err := p.yes("The page was not proven on this system yet. Go on all the same?", func() { p.tell("", everywhere) })
-		if err != nil {
-			return err
-		}
-		if !yes {
-			p.say("Nothing was run.")
-			return nil
-		}
-		p.s.unproven = true
+	if !p.s.needsUnproven() {
+		return true, nil
+	}
+	yes, err := p.yes("The page was not proven on this system yet. Go on all the same?", func() { p.tell("", everywhere) })
+	if err == nil && !yes {
+		p.say("Nothing was run.")
+	}
+	p.s.unproven = yes
+	return yes, err
+}
+
+// carryOut runs steps and prints what happens.
+func (p *plain) carryOut(steps []checklist.Step, all bool) error {
+	if ok, err := p.mayRun(); !ok {
+		return err
 	}
 	shown := map[string]checklist.StepPlan{}
 	for _, st := range steps {
@@ -197,12 +204,16 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 	defer cancel()
 	printer := &eventPrinter{p: p}
 	ctrlC := p.offer(ctx, cancel, printer)
-	e := engine{cfg: p.cfg}
-	write, done := e.journal(p.s.name)
+	write, done := p.journal()
 	defer done()
 	_, err := checklist.Apply(ctx, p.s.host, p.s.answers, checklist.ApplyOptions{
-		Steps:    steps,
-		Approve:  func(plan checklist.StepPlan) (bool, error) { return p.approve(r, plan) },
+		Steps: steps,
+		Approve: func(plan checklist.StepPlan) (bool, error) {
+			if ctrlC.stopped() {
+				return false, checklist.ErrQuit
+			}
+			return p.approve(ctx, r, plan)
+		},
 		Emit:     func(ev checklist.Event) { write(ev); p.happened(ev); printer.print(ev) },
 		Unproven: p.s.unproven,
 		Secret:   p.psk,
@@ -228,6 +239,16 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 	return looked
 }
 
+// journal opens the journal of the server.
+func (p *plain) journal() (write func(checklist.Event), done func()) {
+	e := engine{cfg: p.cfg, send: func(m tea.Msg) {
+		if text, ok := m.(noticeMsg); ok {
+			p.tell("note: ", clean(string(text)))
+		}
+	}}
+	return e.journal(p.s.name)
+}
+
 // peer logs in to the other end of a tunnel.
 func (p *plain) peer(ctx context.Context, other checklist.Peer) (checklist.Host, error) {
 	p.tell("", "Connecting to the other end of the tunnel "+clean(other.Name)+".")
@@ -247,7 +268,7 @@ func (p *plain) happened(ev checklist.Event) {
 	}
 }
 
-func (p *plain) approve(r *run, plan checklist.StepPlan) (bool, error) {
+func (p *plain) approve(ctx context.Context, r *run, plan checklist.StepPlan) (bool, error) {
 	if r.approved(plan) {
 		return true, nil
 	}
@@ -258,7 +279,7 @@ func (p *plain) approve(r *run, plan checklist.StepPlan) (bool, error) {
 		words = "yes or quit"
 	}
 	for {
-		line, err := p.word("Go on with it? "+words+": ", func() { p.tell("", "yes runs it, skip leaves it out, quit stops before it.") })
+		line, err := p.wordUntil(ctx, "Go on with it? "+words+": ", func() { p.tell("", "yes runs it, skip leaves it out, quit stops before it.") })
 		if err != nil {
 			return false, checklist.ErrQuit
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // interruption asks what Ctrl-C means for the step that runs: in lines there is no key
@@ -13,7 +14,8 @@ type interruption struct {
 	printer *eventPrinter
 	leave   context.CancelFunc
 	stop    chan struct{} // closed when the step is to stop
-	asked   bool          // it was
+	open    sync.Mutex    // held while the question is; the next step waits for its answer
+	asked   bool          // stop is closed
 }
 
 // offer begins to ask, until end.
@@ -35,12 +37,26 @@ func (i *interruption) end() {
 	}
 }
 
+// stopped says, once no question is open, whether the run is to stop.
+func (i *interruption) stopped() bool {
+	i.open.Lock()
+	defer i.open.Unlock()
+	return i.asked
+}
+
 func (i *interruption) ask(ctx context.Context) {
+	if i.printer.runs() == "" {
+		i.leave()
+		return
+	}
+	i.open.Lock()
+	defer i.open.Unlock()
+	i.p.asking.Lock() // one that is open already is answered first
+	defer i.p.asking.Unlock()
 	step := i.printer.hold()
 	defer i.printer.release()
 	if step == "" {
-		i.leave()
-		return
+		return // it has ended meanwhile
 	}
 	i.p.say("")
 	i.p.tell("", "Step "+step+" runs on the server, whether aslwiz watches or not.")
@@ -50,7 +66,7 @@ func (i *interruption) ask(ctx context.Context) {
 	}
 	for {
 		fmt.Fprint(i.p.out, i.p.cfg.marked(question))
-		line, err := i.p.read(ctx, false)
+		line, err := i.p.readNow(ctx, false)
 		switch word := strings.ToLower(strings.TrimSpace(line)); {
 		case err != nil, word == "leave", word == "quit":
 			i.leave()

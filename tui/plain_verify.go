@@ -60,8 +60,7 @@ func (p *plain) measure(items []checklist.Item, try bool) error {
 	}
 	p.say("Measuring %s.", plural(len(items), "item"))
 	printer := &eventPrinter{p: p}
-	e := engine{cfg: p.cfg}
-	write, done := e.journal(p.s.name)
+	write, done := p.journal()
 	defer done()
 	in := p.s.in()
 	if try {

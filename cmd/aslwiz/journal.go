@@ -51,6 +51,7 @@ func (j *journal) open() {
 		j.file = nil
 		return
 	}
+	j.size = 0
 	st, err := j.file.Stat()
 	if err != nil || st.Size() == 0 {
 		return

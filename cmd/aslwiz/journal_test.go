@@ -60,6 +60,9 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if !strings.HasPrefix(string(b), before) {
+			t.Errorf("%q is gone from %q", before, b)
+		}
 		lines := strings.Split(string(b), "\n")
 		var e checklist.Event
 		if err := json.Unmarshal([]byte(lines[len(lines)-2]), &e); err != nil || len(e.Lines) != 1 || e.Lines[0] != string([]rune(text)) {

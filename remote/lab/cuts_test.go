@@ -32,6 +32,9 @@ func (f *faults) wholeOften(kind string, wanted int, seed uint64, strike func(*f
 			sub := *f
 			sub.wizard = f.in(t)
 			struck := sub.provisionStruck(strike)
+			if struck == 0 {
+				t.Error("it never struck: the test is no good")
+			}
 			f.count(t, kind, struck)
 			t.Logf("struck %d times in it, %d so far", struck, f.survived[kind][1])
 		})

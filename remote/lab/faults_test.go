@@ -196,6 +196,9 @@ func (f *faults) provision(kind string, m moment, strike func(*faults, *exec.Cmd
 		f.again()
 	}
 	f.endsAsUndisturbed(silent[kind])
+	if struck == 0 {
+		f.t.Error("it never struck: the test is no good")
+	}
 	f.count(f.t, kind, struck)
 	f.moments[m] += struck
 	f.t.Logf("%s, %s: struck in %d of %d steps", kind, m, struck, len(faultSteps))
