@@ -388,19 +388,25 @@ finish() {
   fi
 }
 
+# alarm sends a signal in so many seconds, unless it or this job is ended before. A TERM
+# that comes before a new process has done with its parent's traps is lost, so only KILL
+# ends it for certain; its sleep ends by itself.
+alarm() { # SECONDS SIGNAL WHOM
+  sh -c 'while [ "$1" -gt 0 ]; do
+    sleep 1
+    kill -0 "$4" || exit
+    set -- $(($1 - 1)) "$2" "$3" "$4"
+  done
+  kill -s "$2" -- "$3"' sh "$@" $$ </dev/null >/dev/null 2>&1 &
+}
+
 run_script() {
   code=130
   [ -z "$stopping" ] || return 0
   setsid sh "$T/tx.sh" script &
   child=$!
   [ -z "$stopping" ] || stop_script "$stopping"
-  (
-    trap 'kill $clock; exit' TERM
-    sleep "$limit" &
-    clock=$!
-    wait
-    kill -USR2 $$
-  ) >/dev/null 2>&1 &
+  alarm "$limit" USR2 $$
   clock=$!
   while :; do
     wait $child
@@ -409,7 +415,7 @@ run_script() {
   done
   trap '' USR1 USR2 TERM
   # shellcheck disable=SC2086 # may be empty
-  kill $clock $killer 2>/dev/null
+  kill -KILL $clock $killer 2>/dev/null
 }
 
 stop_script() { # WHY
@@ -425,13 +431,7 @@ stop_script() { # WHY
   fi
   stopping=${stopping:-$1}
   kill -TERM -- "-$child" 2>/dev/null || kill -TERM "$child" 2>/dev/null
-  (
-    trap 'kill $clock; exit' TERM
-    sleep 20 &
-    clock=$!
-    wait
-    kill -KILL -- "-$child"
-  ) >/dev/null 2>&1 &
+  alarm 20 KILL "-$child"
   killer=$!
 }
 
