@@ -304,3 +304,19 @@ echo "installed"`)
 		t.Errorf("%+v %q", st, m.tx("log"))
 	}
 }
+
+// On a disk on which nothing can be decided, what needs no disk comes back all the same.
+func TestGuardThatCannotDecide(t *testing.T) {
+	t.Parallel()
+	m := guarded(t, nil)
+	m.stub("ln", "exit 1\n")
+	m.stub("sleep", "exit 0\n")
+	if err := errors.Join(os.Remove(m.root+TxRoot+"/"+m.id+"/log"), os.Mkdir(m.root+TxRoot+"/"+m.id+"/log", 0o700)); err != nil {
+		t.Fatal(err) // the log cannot be written either
+	}
+	m.uptime(5000)
+	m.run("guard", "wait")
+	m.want(TxRestored)
+	m.wantContents(exampleOld)
+	m.wantGuard(false)
+}
