@@ -138,12 +138,10 @@ func (f *follower) poll(ctx context.Context) ([]byte, error) {
 	f.last.Status = f.s.maskStatus(f.last.Status)
 	if f.lost {
 		f.began = f.began.Add(time.Since(f.contact)) // it may have been off for as long as it liked
-	}
-	f.contact = time.Now()
-	if f.lost {
 		f.lost = false
 		f.note("the server answers again")
 	}
+	f.contact = time.Now()
 	return chunk, nil
 }
 

@@ -881,10 +881,10 @@ prove_undo() { # sets state and reason
       sleep 1
       continue
     fi
-    undone=
+    partly=
     redo
     state=restored reason="$why; what the step had left is back"
-    [ -z "$undone" ] || state=broken reason="$why; not all of what the step had left is back"
+    [ -z "$partly" ] || state=broken reason="$why; not all of what the step had left is back"
     return
   done
   state=$left reason=$leftwhy
@@ -892,7 +892,7 @@ prove_undo() { # sets state and reason
 
 not_redone() { # WHAT
   add_detail "$1"
-  undone=no
+  partly=1
 }
 
 redo() {

@@ -15,7 +15,6 @@ type interruption struct {
 	leave   context.CancelFunc
 	stop    chan struct{} // closed when the step is to stop
 	open    sync.Mutex    // held while the question is; the next step waits for its answer
-	asked   bool          // stop is closed
 }
 
 // offer begins to ask, until end.
@@ -41,7 +40,17 @@ func (i *interruption) end() {
 func (i *interruption) stopped() bool {
 	i.open.Lock()
 	defer i.open.Unlock()
-	return i.asked
+	return i.asked()
+}
+
+// asked says whether it was asked to stop.
+func (i *interruption) asked() bool {
+	select {
+	case <-i.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 func (i *interruption) ask(ctx context.Context) {
@@ -61,7 +70,7 @@ func (i *interruption) ask(ctx context.Context) {
 	i.p.say("")
 	i.p.tell("", "Step "+step+" runs on the server, whether aslwiz watches or not.")
 	question := "Stop it, leave it running, or watch on? stop, leave or watch: "
-	if i.asked {
+	if i.asked() {
 		question = "It was asked to stop. Leave it, or watch on? leave or watch: "
 	}
 	for {
@@ -73,8 +82,7 @@ func (i *interruption) ask(ctx context.Context) {
 			return
 		case word == "watch", word == "back", word == "":
 			return
-		case word == "stop" && !i.asked:
-			i.asked = true
+		case word == "stop" && !i.asked():
 			close(i.stop)
 			i.p.say("Asked it to stop.")
 			return

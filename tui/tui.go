@@ -34,9 +34,9 @@ type Config struct {
 	Rehearse func() error
 	// Plain asks for the line mode.
 	Plain bool
-	// Interrupt sets who asks, in line mode, what Ctrl-C means: on a goroutine of its own,
-	// and a second Ctrl-C meanwhile ends the context. nil for none, which is also how it
-	// begins: the first one does. Without Interrupt, too.
+	// Interrupt sets whom Ctrl-C calls in line mode, on a goroutine of its own, instead of
+	// ending the context, which one pressed meanwhile still does; nil: nobody. Without
+	// Interrupt it always ends the context.
 	Interrupt func(ask func())
 	// NoColours leaves them out, whatever the terminal can show.
 	NoColours bool
