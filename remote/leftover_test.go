@@ -320,3 +320,16 @@ func TestGuardThatCannotDecide(t *testing.T) {
 	m.wantContents(exampleOld)
 	m.wantGuard(false)
 }
+
+// TestScriptActsAsAnotherUser: with that user's rights, and nothing of root's left open.
+func TestScriptActsAsAnotherUser(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.stub("runuser", `echo "as $*"; shift 3; exec "$@"`)
+	m.stage(Transaction{Step: "s", Script: "run as_user anna sh -c 'cat <&9 || echo closed; cat' <<E 9<$T/meta\nhello\nE\n"})
+	m.run("run")
+	m.want(TxDone)
+	if log := m.tx("log"); !strings.Contains(log, "as -u anna -- sh -c") || !strings.HasSuffix(log, "closed\nhello\n") {
+		t.Errorf("%q", log)
+	}
+}

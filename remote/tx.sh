@@ -269,6 +269,16 @@ run() { # CMD...
   "$@"
 }
 
+# as_user runs a command as another user, for a minute at most, and hands it nothing that is
+# open here but its three streams. Below a folder that somebody other than root may write
+# to, root would follow the links that are planted there; as_user follows them with that
+# user's rights. In a script: run as_user Debian-snmp sed -i ...
+as_user() { # NAME CMD...
+  _w=$1
+  shift
+  timeout -k 5 60 runuser -u "$_w" -- "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+}
+
 # apt-get, without a question and without a terminal. Its progress goes to the
 # log behind a control character. A stop reaches apt-get alone, once: dpkg must
 # not be cut off in the middle.

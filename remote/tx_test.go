@@ -37,7 +37,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	m := &machine{t: t, root: root, id: "20260101T000000Z-test"}
 	// No test can tell whether a sync reached the disk; all can tell how long it takes.
-	m.bin = programs(t, map[string]string{"systemctl": `echo "$*" >>"${0%/*}/systemctl.log"`, "sync": syncStub})
+	m.bin = programs(t, map[string]string{"systemctl": `echo "$*" >>"${0%/*}/systemctl.log"`, "sync": syncStub, "runuser": `shift 3; exec "$@"`})
 	m.write("/proc/sys/kernel/random/boot_id", "boot-1\n")
 	m.uptime(1000)
 	m.write("/etc/systemd/system/.keep", "")
