@@ -123,8 +123,8 @@ func TestFirewallComesBeforeTheNetwork(t *testing.T) {
 	}
 }
 
-// The resolvers are written where this server reads them, and dns- lines only
-// where somebody does.
+// The resolvers are written where this server reads them, never through a link into
+// another program's folder, and dns- lines only where somebody reads them.
 func TestResolverByOwner(t *testing.T) {
 	t.Parallel()
 	in := vmIn(t)
@@ -133,17 +133,57 @@ func TestResolverByOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for owner, want := range map[string]string{"nobody": resolvConf, "resolved": resolvedConf, "resolvconf": ""} {
-		c, err := resolver{release: in.Facts.Release, data: res}.Compare([]remote.Answer{
-			text(owner), fileAnswer(resolvConf, "nameserver 192.0.2.1\n"), fileAnswer(resolvedConf, ""),
-		})
-		if err != nil || c.Same != (want == "") || want != "" && (len(c.Files) != 1 || c.Files[0].Path != want || !strings.Contains(string(c.Files[0].After), "198.51.100.1")) {
-			t.Errorf("%s: %+v, %v", owner, c, err)
+	leadsTo := func(path, content string) remote.Answer {
+		st, _ := fileAnswer(resolvConf, content).File()
+		st.Path = path
+		return st.Answer(remote.ReadFile(resolvConf))
+	}
+	const stub, static, own = "/run/systemd/resolve/stub-resolv.conf", "/usr/lib/systemd/resolv.conf", "nameserver 192.0.2.1\n"
+	for _, c := range []struct {
+		owner string
+		conf  remote.Answer
+		want  string // the file that is written; "" for none
+		err   string
+	}{
+		{"nobody", fileAnswer(resolvConf, own), resolvConf, ""},
+		{"nobody", fileAnswer(resolvConf, ""), resolvConf, ""},
+		{"nobody", leadsTo(stub, "nameserver 127.0.0.53\n"), "", "systemd-resolved does not run"},
+		{"nobody", leadsTo(stub, ""), "", "systemd-resolved does not run"}, // the link dangles
+		{"nobody", leadsTo("/run/NetworkManager/resolv.conf", own), "", "another program writes"},
+		{"nobody", leadsTo("/etc/resolv.conf.ours", own), resolvConf, ""},
+		{"resolved", leadsTo(stub, "nameserver 127.0.0.53\n"), resolvedConf, ""},
+		{"resolved", leadsTo("/run/systemd/resolve/resolv.conf", own), resolvedConf, ""},
+		{"resolved", leadsTo(static, "nameserver 127.0.0.53\n"), resolvedConf, ""},
+		{"resolved", fileAnswer(resolvConf, "nameserver 127.0.0.53\n"), resolvedConf, ""},
+		{"resolved", fileAnswer(resolvConf, own), resolvConf, ""}, // libc does not ask resolved
+		{"resolvconf", leadsTo("/run/resolvconf/resolv.conf", own), "", ""},
+	} {
+		ch, err := resolver{release: in.Facts.Release, data: res}.Compare([]remote.Answer{text(c.owner), c.conf, fileAnswer(resolvedConf, "")})
+		if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%+v: %v", c, err)
+			continue
 		}
+		if c.want != "" && (len(ch.Files) != 1 || ch.Files[0].Path != c.want || !strings.Contains(string(ch.Files[0].After), "198.51.100.1")) || c.want == "" && len(ch.Files) > 0 {
+			t.Errorf("%+v: %+v", c, ch)
+		}
+	}
+	for _, owner := range []string{"nobody", "resolved", "resolvconf"} {
 		block, err := interfacesResource{in: in, card: in.Facts.NICs[0], resolver: res}.block(owner)
 		if err != nil || strings.Contains(block, "dns-nameservers 198.51.100.1") != (owner == "resolvconf") {
 			t.Errorf("%s: %v\n%s", owner, err, block)
 		}
+	}
+}
+
+// What an admin wrote in resolv.conf about how to look up stays.
+func TestResolverKeepsOptions(t *testing.T) {
+	t.Parallel()
+	in := vmIn(t)
+	c, err := resolver{release: in.Facts.Release, data: resolverData{Servers: []string{"198.51.100.1"}, Search: "example.net"}}.Compare([]remote.Answer{
+		text("nobody"), fileAnswer(resolvConf, "search old.example\nnameserver 192.0.2.1\noptions timeout:1 rotate\nsortlist 198.51.100.0\n"), fileAnswer(resolvedConf, ""),
+	})
+	if err != nil || len(c.Files) != 1 || !strings.HasSuffix(string(c.Files[0].After), "\nnameserver 198.51.100.1\noptions timeout:1 rotate\nsortlist 198.51.100.0\n") {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

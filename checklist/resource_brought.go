@@ -55,7 +55,9 @@ func (b BroughtEdit) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil {
 		return Change{Resource: b.Path, Kind: "edit", Now: describeFile(st), Want: b.What}, err
 	}
-	return File{Path: b.Path, Content: content, After: b.After, Note: b.Note}.Compare(answers)
+	return File{
+		Path: b.Path, Content: content, Mode: b.Mode, Owner: b.Owner, Public: b.Public, After: b.After, Note: b.Note,
+	}.Compare(answers)
 }
 
 // onChange is a resource with lines that run last, when anything of its step

@@ -2,12 +2,13 @@ package checklist
 
 import (
 	"fmt"
+	"io/fs"
 
 	"aslwiz/remote"
 )
 
 // Edit is a change inside a file that somebody else owns: a package's
-// configuration, for example. Its mode and owner stay.
+// configuration, for example. Its mode and owner stay; see access.
 type Edit struct {
 	Path string
 	What string // what the edit makes true: "the scroll back line is active"
@@ -16,7 +17,11 @@ type Edit struct {
 	Apply func(old string) (string, error)
 	// Step is the earlier step that brings the file; empty when the file must be
 	// there already.
-	Step  string
+	Step   string
+	Public string // who needs to read it without being root; see access
+	// Mode and Owner are those of a file that BroughtEdit makes, as File's.
+	Mode  fs.FileMode
+	Owner string
 	After []string
 	Note  string
 }
@@ -47,7 +52,7 @@ func (e Edit) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", e.Path, err)
 	}
-	c, err = replaceFile(st, remote.FileChange{Path: e.Path, After: []byte(after), Mode: st.Mode.Perm(), Owner: st.Owner})
+	c, err = replaceFile(st, remote.FileChange{Path: e.Path, After: []byte(after), Mode: st.Mode.Perm(), Owner: st.Owner}, e.Public)
 	c.Kind, c.Want, c.After = "edit", e.What, e.After
 	if e.Note != "" {
 		c.Notes = append(c.Notes, e.Note)

@@ -125,7 +125,7 @@ func (f farFirewall) own(script remote.FileState) (Change, error) {
 			return Change{}, fmt.Errorf("%s: %w", firewallScript, err)
 		}
 	}
-	c, err := replaceFile(script, remote.FileChange{Path: firewallScript, After: []byte(after), Mode: script.Mode.Perm(), Owner: script.Owner})
+	c, err := replaceFile(script, remote.FileChange{Path: firewallScript, After: []byte(after), Mode: script.Mode.Perm(), Owner: script.Owner}, "")
 	c.Resource, c.Kind = f.Name(), "edit"
 	if err == nil && !c.Same {
 		c.Script = append(c.Script, "run "+firewallScript+" test", "run "+firewallScript)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"aslwiz/remote"
 )
@@ -15,6 +16,7 @@ type File struct {
 	Content string
 	Mode    fs.FileMode // 0: 0644
 	Owner   string      // "": root:root
+	Public  string      // who needs to read it without being root; see access
 	After   []string    // lines that a restore of it runs
 	Note    string      // what differs from the page, and why
 }
@@ -34,7 +36,7 @@ func (f File) Compare(answers []remote.Answer) (Change, error) {
 		return Change{}, err
 	}
 	want := remote.FileChange{Path: f.Path, After: []byte(f.Content), Mode: f.mode(), Owner: f.owner()}
-	c, err := replaceFile(st, want)
+	c, err := replaceFile(st, want, f.Public)
 	c.Kind, c.After = "file", f.After
 	if f.Note != "" {
 		c.Notes = append(c.Notes, f.Note)
@@ -56,8 +58,39 @@ func (f File) owner() string {
 	return f.Owner
 }
 
-// replaceFile is the change from what is at a path to what should be there.
-func replaceFile(st remote.FileState, want remote.FileChange) (Change, error) {
+// access is the mode and the owner that a file gets, from those that it has and
+// those that a new one would have. A file that is there is never opened wider than
+// somebody made it:
+//
+//   - The mode is what both allow: 0640 stays where a new file would be 0644, and
+//     0644 becomes 0600 where the file holds a secret. Only the owner's own right to
+//     read and run it is added where it lacks.
+//   - The group stays where the owner does, so that root:adm is not made root:root.
+//     Another owner than the wanted one, with its group, is replaced: who owns a
+//     file can always open it again.
+//   - A file that programs read that are not root (public) is the one exception:
+//     it can be read by everybody, or the server does not work. A plan that opens a
+//     file for that says so.
+//
+// Edits want the mode and owner that are there, and so keep them.
+func access(have remote.FileState, want remote.FileChange, public bool) (fs.FileMode, string) {
+	mode, owner := want.Mode, want.Owner
+	if have.Exists {
+		mode = have.Mode.Perm()&want.Mode | want.Mode&0o500
+		if u, _, _ := strings.Cut(have.Owner, ":"); strings.HasPrefix(want.Owner, u+":") {
+			owner = have.Owner
+		}
+	}
+	if public {
+		mode |= 0o444
+	}
+	return mode, owner
+}
+
+// replaceFile is the change from what is at a path to what should be there; public
+// says who reads the file without being root.
+func replaceFile(st remote.FileState, want remote.FileChange, public string) (Change, error) {
+	want.Mode, want.Owner = access(st, want, public != "")
 	c := Change{Resource: want.Path, Now: describeFile(st), Want: fmt.Sprintf("%d bytes, mode %04o, %s", len(want.After), want.Mode, want.Owner)}
 	if st.Exists && !st.Regular {
 		return c, fmt.Errorf("%s: is not a regular file; move it away by hand", want.Path)
@@ -70,10 +103,19 @@ func replaceFile(st remote.FileState, want remote.FileChange) (Change, error) {
 		c.Same = true
 		return c, nil
 	}
+	if opened := want.Mode &^ st.Mode.Perm(); st.Exists && opened != 0 {
+		c.Notes = append(c.Notes, opensNote(st, want, public))
+	}
 	c.Diff = unifiedDiff(want.Path, string(st.Content), string(want.After), st.Exists)
 	c.Files = []remote.FileChange{want}
 	c.Script = []string{"put " + quote(want.Path)}
 	return c, nil
+}
+
+// opensNote says why a file gets a right that it does not have.
+func opensNote(st remote.FileState, want remote.FileChange, public string) string {
+	who := orElse(public, "its owner")
+	return fmt.Sprintf("mode %04o becomes %04o: %s must be able to read it", st.Mode.Perm(), want.Mode, who)
 }
 
 func describeFile(st remote.FileState) string {

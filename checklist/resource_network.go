@@ -113,7 +113,9 @@ func prefixText(p netip.Prefix) string {
 }
 
 // resolver is that names are looked up where the answers say, written where it
-// takes effect on this server.
+// takes effect on this server: in /etc/resolv.conf, unless another program owns that
+// file. Nothing is written through a link into that program's folder: it belongs to
+// the program's user, and the program writes the file anew.
 type resolver struct {
 	release Release
 	data    resolverData
@@ -138,30 +140,76 @@ func (r resolver) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	switch owner {
-	case "resolvconf":
+	st, err := answers[1].File()
+	if err != nil {
+		return Change{}, err
+	}
+	switch {
+	case owner == "resolvconf":
 		return Change{
 			Resource: resolvConf, Kind: "file", Same: true, Now: "written by resolvconf", Want: "written by resolvconf",
 			Notes: []string{"resolvconf is installed: it takes the dns- lines of " + interfacesFile},
 		}, nil
-	case "resolved":
-		content, err := templates.Render(r.release.Dir, resolvedConf, r.data)
-		if err != nil {
-			return Change{}, err
-		}
-		return installed{
-			File: File{Path: resolvedConf, Content: content, After: []string{"systemctl try-restart systemd-resolved.service"}},
-			then: []string{"run systemctl try-restart systemd-resolved.service"},
-		}.Compare(answers[2:])
+	case owner == "resolved" && (inResolved(st) || namesStub(st)):
+		return r.dropIn(answers[2:])
+	case inResolved(st):
+		return Change{}, fmt.Errorf("%s is a link to %s, which systemd-resolved writes, and systemd-resolved does not run: "+
+			"start it (systemctl enable --now systemd-resolved), or replace the link with a file (rm %[1]s && touch %[1]s)", resolvConf, st.Path)
+	case strings.HasPrefix(st.Path, "/run/"):
+		return Change{}, fmt.Errorf("%s is a link to %s, which another program writes and which is gone after a reboot: "+
+			"remove that program or replace the link with a file (rm %[1]s && touch %[1]s)", resolvConf, st.Path)
 	}
 	content, err := templates.Render(r.release.Dir, resolvConf, r.data)
 	if err != nil {
 		return Change{}, err
 	}
 	return File{
-		Path: resolvConf, Content: content,
+		Path: resolvConf, Content: content + resolverOptions(string(st.Content)), Public: "every program that looks up a name",
 		Note: "dns-nameservers and dns-search in " + interfacesFile + " do nothing here, where neither resolvconf nor systemd-resolved reads them: the file itself is written",
 	}.Compare(answers[1:2])
+}
+
+// dropIn is the resolvers as systemd-resolved reads them.
+func (r resolver) dropIn(answers []remote.Answer) (Change, error) {
+	content, err := templates.Render(r.release.Dir, resolvedConf, r.data)
+	if err != nil {
+		return Change{}, err
+	}
+	return installed{
+		File: File{
+			Path: resolvedConf, Content: content, Public: "systemd-resolved",
+			After: []string{"systemctl try-restart systemd-resolved.service"},
+		},
+		then: []string{"run systemctl try-restart systemd-resolved.service"},
+	}.Compare(answers)
+}
+
+// inResolved says whether /etc/resolv.conf leads to a file of systemd-resolved's.
+// Source: systemd-resolved.service(8), "/ETC/RESOLV.CONF".
+func inResolved(st remote.FileState) bool {
+	return strings.HasPrefix(st.Path, "/run/systemd/resolve/") || strings.HasSuffix(st.Path, "/lib/systemd/resolv.conf")
+}
+
+// namesStub says whether a resolv.conf sends its questions to systemd-resolved.
+func namesStub(st remote.FileState) bool {
+	for line := range strings.Lines(string(st.Content)) {
+		if w := strings.Fields(line); len(w) > 1 && w[0] == "nameserver" && w[1] == "127.0.0.53" {
+			return true
+		}
+	}
+	return false
+}
+
+// resolverOptions are the lines of an old resolv.conf that say how to look up, which
+// the answers are not about.
+func resolverOptions(old string) string {
+	var b strings.Builder
+	for line := range strings.Lines(old) {
+		if w := strings.Fields(line); len(w) > 1 && (w[0] == "options" || w[0] == "sortlist") {
+			b.WriteString(strings.TrimSpace(line) + "\n")
+		}
+	}
+	return b.String()
 }
 
 // removed is a file that must not be there.

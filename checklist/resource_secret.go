@@ -12,7 +12,7 @@ const secretMark = "[secret]"
 
 // SecretFile is a file that holds one pre-shared key and is never read back:
 // only that it is there, its mode and keyed hashes of it are. It is root's, with
-// mode 0600.
+// mode 0600, or a stricter one that it has already.
 type SecretFile struct {
 	Path string
 	Text string // the content, with secretMark in the place of the key
@@ -49,7 +49,7 @@ func (s SecretFile) Compare(answers []remote.Answer) (Change, error) {
 		return Change{}, err
 	}
 	c := Change{Resource: s.Path, Kind: "secret", Now: describeSecret(st), Want: "a key, mode 0600, root:root", Key: &KeySeen{Name: s.Key, Hash: st.Key}}
-	shaped := st.Rest == hashOf([]byte(s.Salt+s.Text+s.Salt)) && st.Mode == 0o600 && st.Owner == "root:root"
+	shaped := st.Rest == hashOf([]byte(s.Salt+s.Text+s.Salt)) && st.Mode&^0o600 == 0 && st.Owner == "root:root"
 	if st.Key != "" && shaped && !s.Renew {
 		c.Same = true
 		return c, nil

@@ -38,7 +38,7 @@ func wantPostfix(in In) ([]Resource, error) {
 	}
 	name, relay := in.Answers.FQDN(), relayHost(m)
 	out := []Resource{
-		File{Path: "/etc/mailname", Content: name + "\n"},
+		File{Path: "/etc/mailname", Content: name + "\n", Public: "everybody who sends mail"},
 		BroughtEdit{
 			Path: "/etc/aliases", What: "root's mail goes to " + m.Root,
 			Apply: func(old string) (string, error) { return setAliases(old, m), nil },
