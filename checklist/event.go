@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"strings"
 	"time"
 
 	"aslwiz/remote"
@@ -61,4 +62,9 @@ const (
 	StepRestored StepStatus = "restored" // what was there before is back
 	StepUnknown  StepStatus = "unknown"  // its state could not be read
 	StepManual   StepStatus = "manual"   // left to a person
+	// StepNotStarted is a step that never began: nothing was done on the server.
+	StepNotStarted StepStatus = "not-started"
 )
+
+// Words is the status as a person reads it.
+func (s StepStatus) Words() string { return strings.ReplaceAll(string(s), "-", " ") }

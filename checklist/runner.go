@@ -249,10 +249,11 @@ func (r *run) carryOut(ctx context.Context, i int) (bool, error) {
 	if tx.Secrets, err = r.keys.of(ctx, r.opt.Secret, r.plan.Steps[i].Changes); err != nil {
 		return false, err
 	}
-	r.send(Event{Kind: EventStep, Step: step.ID, Status: StepRunning})
 	if err := r.h.Start(ctx, tx); err != nil {
+		r.neverRan(step.ID, err)
 		return false, err
 	}
+	r.send(Event{Kind: EventStep, Step: step.ID, Status: StepRunning})
 	st, err := r.follow(ctx, tx.ID, step.ID)
 	if err != nil {
 		return false, err
@@ -268,6 +269,16 @@ func (r *run) carryOut(ctx context.Context, i int) (bool, error) {
 	r.wrote(tx.Secrets)
 	r.moved(tx.Guard)
 	return r.readBack(ctx, i, &st)
+}
+
+// neverRan ends a step that the server did not start, or of which the link took the
+// answer with it.
+func (r *run) neverRan(step string, err error) {
+	status, reason := StepNotStarted, remote.FirstLine(err.Error())
+	if errors.Is(err, remote.ErrUnsure) {
+		status, reason = StepUnknown, "it may be running on the server: "+reason
+	}
+	r.end(step, status, reason, nil, nil)
 }
 
 // moved notes that the server has another address, now proved.

@@ -6,12 +6,16 @@ import (
 	"time"
 )
 
-// Reasons why a transaction cannot start. Nothing was done on the server.
+// Reasons why a transaction cannot start. Nothing was done on the server, but for
+// ErrUnsure.
 var (
 	// ErrDiskFull says that there is no room to stage a change and its way back.
 	ErrDiskFull = errors.New("disk full")
 	// ErrReadOnly says that the file system cannot be written to.
 	ErrReadOnly = errors.New("read-only file system")
+	// ErrUnsure says that the answer to a start did not arrive: whether it runs is
+	// not known.
+	ErrUnsure = errors.New("no word on whether it began")
 	// ErrNoTransaction says that the server knows no transaction of that name.
 	ErrNoTransaction = errors.New("no such transaction")
 )

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,8 +54,15 @@ func (s *Server) stage(ctx context.Context, tx Transaction, baseline []string, z
 	if err != nil {
 		return r, "", "", fmt.Errorf("%s: %w", s.name, err)
 	}
-	if r, err = s.do(ctx, q); err != nil {
+	shell, err := s.root(ctx)
+	if err != nil { // nothing was sent
 		return r, "", "", fmt.Errorf("starting %s: %w", tx.ID, err)
+	}
+	switch r, err = shell.do(ctx, q); {
+	case errors.Is(err, ErrDiskFull): // of the request itself
+		return r, "", "", fmt.Errorf("starting %s: %w", tx.ID, err)
+	case err != nil:
+		return r, "", "", fmt.Errorf("starting %s: %w: %w", tx.ID, ErrUnsure, err)
 	}
 	word, rest, _ = strings.Cut(strings.TrimSpace(string(r.out)), " ")
 	return r, word, rest, nil

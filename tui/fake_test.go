@@ -102,6 +102,7 @@ type fakeHost struct {
 	txs     map[string]remote.Transaction
 	stopped chan struct{}
 	closed  bool
+	full    error // why no step can start
 }
 
 var _ checklist.Host = (*fakeHost)(nil)
@@ -149,8 +150,10 @@ func (h *fakeHost) Current(context.Context) (remote.Status, bool, error) {
 func (h *fakeHost) Start(_ context.Context, tx remote.Transaction) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.txs[tx.ID] = tx
-	return nil
+	if h.full == nil {
+		h.txs[tx.ID] = tx
+	}
+	return h.full
 }
 
 func (h *fakeHost) Follow(ctx context.Context, id string, _ int64, on func(remote.Progress)) (remote.Status, error) {

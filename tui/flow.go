@@ -243,7 +243,9 @@ func (w *wizard) applied(msg appliedMsg) tea.Cmd {
 		}
 	case msg.err != nil && !errors.Is(msg.err, context.Canceled):
 		r.err = msg.err
-		r.log.append("  " + remote.FirstLine(msg.err.Error()))
+		if why := remote.FirstLine(msg.err.Error()); len(r.finished) == 0 || r.finished[len(r.finished)-1].Reason != why {
+			r.log.append("  " + why)
+		}
 	}
 	r.s.current = nil
 	if s, ok := r.s.status[r.step]; ok && s == checklist.StepRunning {

@@ -137,7 +137,7 @@ func helpLines(bindings []key.Binding, typing bool, width int) []string {
 func helpWords(width int) []string {
 	var out []string
 	for _, s := range stepWords {
-		out = append(out, wrap(width, "  "+stepMark(s.status)+" "+padRight(string(s.status), 10), s.means)...)
+		out = append(out, wrap(width, "  "+stepMark(s.status)+" "+padRight(s.status.Words(), 12), s.means)...)
 	}
 	return out
 }

@@ -75,7 +75,7 @@ func (e *eventPrinter) say(ev checklist.Event) {
 			p.say("Step %s runs on the server. Ctrl-C %s.", ev.Step, ctrlC)
 			return
 		}
-		p.tell("", fmt.Sprintf("Step %s: %s%s", ev.Step, ev.Status, sentence(clean(ev.Text))))
+		p.tell("", fmt.Sprintf("Step %s: %s%s", ev.Step, ev.Status.Words(), sentence(clean(ev.Text))))
 		for _, d := range ev.Detail {
 			p.tell("  ", clean(d))
 		}

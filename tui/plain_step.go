@@ -230,7 +230,7 @@ func (p *plain) carryOut(steps []checklist.Step, all bool) error {
 	looked := p.look()
 	for _, st := range steps {
 		if status, why := p.s.open(st.ID); status != "" {
-			p.tell("", fmt.Sprintf("Step %s: %s: %s", st.ID, status, why))
+			p.tell("", fmt.Sprintf("Step %s: %s: %s", st.ID, status.Words(), why))
 		}
 	}
 	if err != nil && !errors.Is(err, checklist.ErrQuit) {

@@ -90,7 +90,7 @@ func (r *run) happened(e checklist.Event, now time.Time) {
 			r.log.append(glyph.running + " " + e.Step)
 			return
 		}
-		r.log.append("  " + e.Step + ": " + string(e.Status) + sentence(e.Text))
+		r.log.append("  " + e.Step + ": " + e.Status.Words() + sentence(e.Text))
 		for _, d := range e.Detail {
 			r.log.append("    " + d)
 		}

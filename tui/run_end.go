@@ -17,14 +17,14 @@ func (s *runScreen) endLines(w int) []string {
 		out, finished = append(out, style.faint.Render(fmt.Sprintf("  %s before these", plural(n, "step")))), finished[n:]
 	}
 	for _, f := range finished {
-		text := string(f.Status)
+		text := f.Status.Words()
 		for _, sw := range stepWords {
 			if sw.status == f.Status && len(r.finished) == 1 { // one line each where there are many
 				text += ": " + sw.means
 			}
 		}
 		if f.Reason != "" {
-			text = string(f.Status) + ": " + clean(f.Reason)
+			text = f.Status.Words() + ": " + clean(f.Reason)
 		}
 		out = append(out, wrap(w, stepMark(f.Status)+" "+style.title.Render(f.Step)+"  ", text)...)
 	}
@@ -33,7 +33,9 @@ func (s *runScreen) endLines(w int) []string {
 	}
 	if r.err != nil {
 		for l := range strings.SplitSeq(remote.CleanText(r.err.Error()), "\n") {
-			out = append(out, wrap(w, style.bad.Render(glyph.bad)+" ", clean(l))...)
+			if n := len(r.finished); n == 0 || r.finished[n-1].Reason != l { // else it stands there already
+				out = append(out, wrap(w, style.bad.Render(glyph.bad)+" ", clean(l))...)
+			}
 		}
 		for _, l := range connectWrong(r.err)[1:] {
 			out = append(out, wrap(w, "  ", clean(l))...)

@@ -261,14 +261,14 @@ func (s *stepScreen) foot(w int) []string {
 // statusWords is the state of the step as a sentence.
 func (s *stepScreen) statusWords() string {
 	status := s.status()
-	text := string(status)
+	text := status.Words()
 	for _, sw := range stepWords {
 		if sw.status == status {
 			text += ": " + sw.means
 		}
 	}
 	if r := s.w.s.reason[s.id]; r != "" {
-		text = string(status) + ": " + r
+		text = status.Words() + ": " + r
 	}
 	if status == checklist.StepSkipped {
 		text += "; r runs it all the same"

@@ -65,7 +65,7 @@ func (s *session) took(facts checklist.Facts, plan checklist.Plan) {
 func settle(old, read checklist.StepStatus) checklist.StepStatus {
 	switch {
 	case read == checklist.StepSame && old == checklist.StepChanged,
-		read == checklist.StepPending && (old == checklist.StepSkipped || old == checklist.StepFailed || old == checklist.StepRestored):
+		read == checklist.StepPending && (old == checklist.StepSkipped || old == checklist.StepFailed || old == checklist.StepRestored || old == checklist.StepNotStarted):
 		return old
 	}
 	return read

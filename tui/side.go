@@ -50,7 +50,11 @@ func (w *wizard) sideRows(words bool) (rows []string, at int) {
 	put(connected, "connect", state)
 	for _, st := range page.steps() {
 		if status := w.s.status[st.ID]; status != "" {
-			put(stepMark(status), st.ID, string(status))
+			word := string(status)
+			if status == checklist.StepNotStarted {
+				word = "not run" // the list has no room for more
+			}
+			put(stepMark(status), st.ID, word)
 			continue
 		}
 		put(" ", st.ID, "")

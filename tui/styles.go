@@ -74,6 +74,7 @@ var stepWords = []struct {
 	{checklist.StepRestored, "taken back: what was there before is there again"},
 	{checklist.StepUnknown, "cannot be judged yet: an answer or a measurement is missing"},
 	{checklist.StepManual, "for a person to look at"},
+	{checklist.StepNotStarted, "never began; nothing was done"},
 }
 
 func stepMark(s checklist.StepStatus) string {
@@ -86,6 +87,8 @@ func stepMark(s checklist.StepStatus) string {
 		return style.ok.Render(glyph.ok)
 	case checklist.StepSkipped:
 		return style.faint.Render("-")
+	case checklist.StepNotStarted:
+		return style.warn.Render("o")
 	case checklist.StepFailed:
 		return style.bad.Render(glyph.bad)
 	case checklist.StepRestored:

@@ -65,7 +65,7 @@ It ends with 3 when a step failed or was restored.`,
 			for i, s := range servers {
 				if err := a.apply(cmd.Context(), s, &f, steps); err != nil {
 					for _, left := range servers[i+1:] {
-						fmt.Fprintf(a.err, "%s: not begun\n", left.name)
+						fmt.Fprintf(a.err, "%s: not started\n", left.name)
 					}
 					return err
 				}
@@ -206,7 +206,13 @@ func (r *applying) outcome(ctx context.Context, result checklist.Result, running
 	again := "aslwiz apply " + r.server.arg
 	switch {
 	case err != nil && ctx.Err() != nil:
-		if running == "" {
+		switch {
+		case errors.Is(err, remote.ErrUnsure):
+			return &codeError{
+				code: exitInterrupted, text: r.server.name + ": interrupted while a step was being started; it may be running on the server",
+				hint: "to see, and to follow it: " + again,
+			}
+		case running == "":
 			return &codeError{code: exitInterrupted, text: r.server.name + ": interrupted between two steps; nothing is running there", hint: "to go on: " + again}
 		}
 		return &codeError{
@@ -244,10 +250,10 @@ func (a *app) result(s server, steps []checklist.Step, result checklist.Result, 
 		case len(ended) == 0 && st.ID == running:
 			ended = []checklist.StepResult{{Status: checklist.StepRunning}}
 		case len(ended) == 0:
-			ended = []checklist.StepResult{{Status: "not begun"}}
+			ended = []checklist.StepResult{{Status: checklist.StepNotStarted}}
 		}
 		for _, r := range ended {
-			first := fmt.Sprintf("  %s  %-15s ", paint.status(fmt.Sprintf("%-9s", r.Status)), st.ID)
+			first := fmt.Sprintf("  %s  %-15s ", paint.status(fmt.Sprintf("%-11s", r.Status.Words())), st.ID)
 			fmt.Fprintln(a.out, wrap(first, remote.CleanLine(orElse(r.Reason, st.Title))))
 		}
 	}

@@ -180,7 +180,7 @@ func (l *live) planned(e checklist.Event) {
 }
 
 func (l *live) printStatus(e checklist.Event) {
-	word := string(e.Status)
+	word := e.Status.Words()
 	switch e.Status {
 	case checklist.StepRunning:
 		fmt.Fprintf(l.out, "  %s on the server\n", l.paint.status(word))

@@ -40,7 +40,7 @@ func (p painter) status(word string) string {
 		return p.green(word)
 	case "RED", "failed", "restored", "broken":
 		return p.red(word)
-	case "waiting", "unknown", "pending", "manual", "running", "skipped":
+	case "waiting", "unknown", "pending", "manual", "running", "skipped", "not started":
 		return p.yellow(word)
 	}
 	return word

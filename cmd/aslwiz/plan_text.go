@@ -28,7 +28,7 @@ func (p planPrinter) facts(s server, f checklist.Facts) {
 
 // step prints one step: its state, each of its resources, its script.
 func (p planPrinter) step(s checklist.StepPlan) {
-	word := string(s.Status)
+	word := s.Status.Words()
 	title := fmt.Sprintf("\n%s: %s", p.paint.bold(s.Step), s.Title)
 	if s.Guarded && s.Status == checklist.StepPending {
 		word += ", guarded"
