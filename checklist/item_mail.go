@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -62,30 +63,64 @@ func judgeMail(in In, seen Seen) Finding {
 	}
 	relay, queue, system, sent := text[0], text[1], text[2], text[3]
 	empty := strings.Contains(queue, "Mail queue is empty")
-	f.Evidence = append(f.Evidence, "relayhost: "+relay)
+	f.Evidence = append(f.Evidence, "relayhost of main.cf: "+relay)
 	f.Evidence = append(f.Evidence, lastLines(queue, 4)...)
 	last := lastMailTo(sent, m.Root)
+	took := m.Relay // the relay of the last message
 	if last != nil {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("%s by %s: %s (%s)", last[1], last[3], last[4], last[5]))
+		took = orElse(triedRelay(last), m.Relay)
+		f.Evidence = append(f.Evidence, fmt.Sprintf("the last message to %s: relay %s, %s (%s)", last[1], took, last[4], last[5]))
 	}
 	switch {
 	case relay != relayHost(m):
 		f.Status, f.Got, f.Fix = Failed, "the relay is "+orElse(relay, "none"), fix
 	case system != "running":
 		f.Status, f.Got, f.Fix = Failed, "the mail system is stopped", fix
+	case !m.MX && !sameHost(took, m.Relay):
+		f.Status, f.Got = Failed, fmt.Sprintf("the last message to %s was for %s, not for %s: %s", last[1], took, m.Relay, last[4])
+		f.Fix = &Fix{Kind: FixHand, Text: "something overrides main.cf's relayhost: see `postconf transport_maps sender_dependent_relayhost_maps default_transport` and, for master.cf, " +
+			"`postconf -P '*/*/relayhost'`; then send a message: " + sendOne}
 	case last != nil && last[4] != "sent" || !empty:
 		f.Status, f.Got = Failed, "mail waits in the queue"
 		if last != nil && last[4] != "sent" {
 			f.Got = "the last message to " + last[1] + " was " + last[4] + ": " + last[5]
 		}
-		f.Fix = &Fix{Kind: FixHand, Text: "see that " + m.Relay + " takes mail from this server, then: postqueue -f"}
+		f.Fix = &Fix{Kind: FixHand, Text: "see that " + took + " takes mail from this server, then: postqueue -f"}
 	case last == nil:
 		f.Status, f.Got = Unknown, "set up and running; no message to "+m.Root+" was sent in the last day"
-		f.Fix = &Fix{Kind: FixHand, Text: "send one: t on the screen of the verification, or aslwiz verify --try --only mail"}
+		f.Fix = &Fix{Kind: FixHand, Text: "send one: " + sendOne}
 	default:
 		f.Status, f.Got = Passed, "sent to "+last[1]+" by "+last[3]
 	}
 	return f
+}
+
+// sendOne is how a message is sent by the item itself.
+const sendOne = "t on the screen of the verification, or aslwiz verify --try --only mail"
+
+// relayNamed finds the relay in the reason of a message that was not sent, as
+// postfix's SMTP client words it.
+var relayNamed = regexp.MustCompile(`(?:connect to|host|lost connection with|conversation with) ([^\s\[\]]+)\[|name=(\S+) type=`)
+
+// triedRelay is the host that a message went to, or that did not take it; "" when
+// the log does not name it.
+func triedRelay(last []string) string {
+	if host, _, _ := strings.Cut(last[3], "["); host != "none" {
+		return host
+	}
+	if w := relayNamed.FindStringSubmatch(last[5]); w != nil {
+		return w[1] + w[2]
+	}
+	return ""
+}
+
+// sameHost says whether the log's relay is the one of the answers, which may have a
+// port.
+func sameHost(logged, relay string) bool {
+	host, _ := splitRelay(relay)
+	a, err := netip.ParseAddr(host)
+	b, err2 := netip.ParseAddr(logged)
+	return err == nil && err2 == nil && a == b || strings.EqualFold(strings.TrimSuffix(logged, "."), strings.TrimSuffix(host, ".")) || logged == relay
 }
 
 // lastMailTo is the newest line of the log about mail to an address, parted.

@@ -49,7 +49,12 @@ func TestJudgeMail(t *testing.T) {
 		empty = "Mail queue is empty"
 		sent  = "6E31: to=<noc@example.net>, orig_to=<root>, relay=mail.example.net[198.51.100.1]:25, delay=0.02, delays=0/0.02/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)"
 		later = "6E32: to=<noc@example.net>, relay=none, delay=30, delays=0/0/30/0, dsn=4.4.1, status=deferred (connect to mail.example.net[198.51.100.1]:25: Connection timed out)"
-		other = "6E33: to=<somebody@example.net>, relay=mail.example.net[198.51.100.1]:25, delay=0, delays=0/0/0/0, dsn=5.1.1, status=bounced (550 no)"
+		// relayhost overridden in master.cf or by transport_maps
+		strays   = "6E34: to=<noc@example.net>, orig_to=<root>, relay=smart.example.org[203.0.113.5]:25, delay=0.02, delays=0/0.02/0/0, dsn=2.0.0, status=sent (250 2.0.0 Ok)"
+		lost     = "6E35: to=<noc@example.net>, relay=none, delay=30, delays=0/0/30/0, dsn=4.4.1, status=deferred (connect to smart.example.org[203.0.113.5]:25: Connection refused)"
+		nameless = "6E36: to=<noc@example.net>, relay=none, delay=0, delays=0/0/0/0, dsn=4.4.3, status=deferred (Host or domain name not found. Name service error for name=smart.example.org type=A: Host not found, try again)"
+		refuses  = "6E37: to=<noc@example.net>, relay=mail.example.net[198.51.100.1]:25, delay=0, delays=0/0/0/0, dsn=4.7.1, status=deferred (host mail.example.net[198.51.100.1] said: 454 4.7.1 no)"
+		other    = "6E33: to=<somebody@example.net>, relay=mail.example.net[198.51.100.1]:25, delay=0, delays=0/0/0/0, dsn=5.1.1, status=bounced (550 no)"
 	)
 	for _, c := range []struct {
 		name                       string
@@ -61,6 +66,9 @@ func TestJudgeMail(t *testing.T) {
 		{"sent after a delay", text("[mail.example.net]"), text(empty), text("running"), text(later + "\n" + sent), Passed, "sent"},
 		{"deferred", text("[mail.example.net]"), text("-Queue ID- ..."), text("running"), text(sent + "\n" + later), Failed, "timed out"},
 		{"somebody else's trouble", text("[mail.example.net]"), text(empty), text("running"), text(sent + "\n" + other), Passed, "sent"},
+		{"sent elsewhere", text("[mail.example.net]"), text(empty), text("running"), text(strays), Failed, "was for smart.example.org, not for mail.example.net: sent"},
+		{"waits for another relay", text("[mail.example.net]"), text("-- 1 Kbytes in 1 Request."), text("running"), text(lost), Failed, "was for smart.example.org, not for mail.example.net: deferred"},
+		{"waits for one without a name", text("[mail.example.net]"), text("-- 1 Kbytes in 1 Request."), text("running"), text(nameless), Failed, "was for smart.example.org"},
 		{"waits", text("[mail.example.net]"), text("-- 1 Kbytes in 1 Request."), text("running"), text(""), Failed, "queue"},
 		{"never", text("[mail.example.net]"), text(empty), text("running"), text(""), Unknown, "no message"},
 		{"other relay", text(""), text(empty), text("running"), text(sent), Failed, "relay is none"},
@@ -72,6 +80,18 @@ func TestJudgeMail(t *testing.T) {
 		if f.Status != c.want || !strings.Contains(f.Got, c.got) {
 			t.Errorf("%s: %s, %q", c.name, f.Status, f.Got)
 		}
+	}
+	// The relay of the real message is in the evidence and in the hint.
+	for log, relay := range map[string]string{strays: "smart.example.org", lost: "smart.example.org", nameless: "smart.example.org", refuses: "mail.example.net", later: "mail.example.net"} {
+		f := judgeMail(in, Seen{Answers: []remote.Answer{text("[mail.example.net]"), text(empty), text("running"), text(log)}})
+		if !strings.Contains(strings.Join(f.Evidence, "\n"), "relay "+relay+", ") || f.Fix == nil ||
+			strings.Contains(f.Fix.Text, "see that mail.example.net") != (relay == "mail.example.net") {
+			t.Errorf("%s: evidence %q, fix %+v", log, f.Evidence, f.Fix)
+		}
+	}
+	in.Answers.Mail.MX = true // its servers have names of their own
+	if f := judgeMail(in, Seen{Answers: []remote.Answer{text("mail.example.net"), text(empty), text("running"), text(strays)}}); f.Status != Passed || !strings.Contains(f.Got, "smart.example.org") {
+		t.Errorf("by MX: %s, %q", f.Status, f.Got)
 	}
 }
 

@@ -70,6 +70,19 @@ func TestMailNeedsItsRelay(t *testing.T) {
 	}
 }
 
+// Where something overrides main.cf's relayhost, the relay that took the mail is named.
+func TestMailBesideItsRelay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(t)
+	w.server().setPostconf("transport_maps", "static:smtp:[smart.example.net]")
+	w.try(t)
+	f := w.settled(t)["mail"]
+	if f.Status != checklist.Failed || !strings.Contains(f.Got, "was for smart.example.net, not for") || !strings.Contains(strings.Join(f.Evidence, "\n"), "relay smart.example.net, sent") {
+		t.Errorf("the mail is %s: %s, %q", f.Status, f.Got, f.Evidence)
+	}
+}
+
 // The rules are looked at packet by packet.
 func TestRules(t *testing.T) {
 	t.Parallel()

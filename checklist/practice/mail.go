@@ -121,6 +121,9 @@ func (m *machine) deliver() {
 	}
 	m.w.relayTrouble()
 	via := strings.Trim(m.postconf("relayhost"), "[]")
+	if to, ok := strings.CutPrefix(m.postconf("transport_maps"), "static:smtp:"); ok { // it goes before relayhost
+		via = strings.Trim(to, "[]")
+	}
 	var left []message
 	for _, msg := range m.queue {
 		host := via + "[" + resolver + "]:25"
