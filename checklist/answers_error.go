@@ -54,19 +54,23 @@ func (m Mistake) cut() (before, marked string) {
 // its lines.
 type AnswersError struct {
 	File     string
-	Mistakes []Mistake
+	Mistakes []Mistake // the first maxMistakes
+	More     int       // mistakes beyond those
 }
 
 // Error implements error.
 func (e *AnswersError) Error() string {
 	var b strings.Builder
-	if n := len(e.Mistakes); n == 1 {
+	if n := len(e.Mistakes) + e.More; n == 1 {
 		fmt.Fprintf(&b, "%s: one mistake\n", e.File)
 	} else {
 		fmt.Fprintf(&b, "%s: %d mistakes\n", e.File, n)
 	}
 	for _, m := range e.Mistakes {
 		b.WriteString("\n" + m.String())
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, "\nand %d more\n", e.More)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }

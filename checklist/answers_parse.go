@@ -10,15 +10,25 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"aslwiz/remote"
 )
 
-// maxAnswers is the largest answers file that is read, in bytes: a hundred times
+// MaxAnswers is the largest answers file that is read, in bytes: a hundred times
 // what any server needs, and small enough for a parser that recurses.
-const maxAnswers = 64 << 10
+const MaxAnswers = 64 << 10
+
+const (
+	// maxNesting is how deep lists and mappings may lie in each other, of which the
+	// answers need four. The parser's time and memory grow with the square of it.
+	maxNesting = 20
+	// maxMistakes is how many mistakes are told; more are only counted. In a file
+	// that is of another kind every line is one.
+	maxMistakes = 20
+)
 
 // ParseAnswers reads an answers file and validates it. The error is an
 // *AnswersError with all mistakes at once. readable says why a file on this
@@ -33,7 +43,7 @@ func ParseAnswers(file string, data []byte, readable func(path string) error) (A
 	}
 	var a Answers
 	switch {
-	case len(data) > maxAnswers:
+	case len(data) > MaxAnswers:
 		r.add("", mark{}, fmt.Sprintf("%d bytes are too many for an answers file", len(data)), "")
 	default:
 		r.read(data, &a)
@@ -49,7 +59,7 @@ func ParseAnswers(file string, data []byte, readable func(path string) error) (A
 	slices.SortStableFunc(r.mistakes, func(x, y Mistake) int {
 		return cmp.Or(cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column))
 	})
-	return Answers{}, &AnswersError{File: file, Mistakes: r.mistakes}
+	return Answers{}, &AnswersError{File: file, Mistakes: r.mistakes, More: r.more}
 }
 
 // mark is where something stands in the file.
@@ -63,6 +73,7 @@ type answersReader struct {
 	bad      map[string]bool // paths that already have a mistake
 	broken   bool            // not YAML at all: validation would only add noise
 	mistakes []Mistake
+	more     int // mistakes beyond maxMistakes
 }
 
 // place is where path is answered; what is missing is missing where the answers
@@ -85,6 +96,10 @@ func (r *answersReader) place(path string) mark {
 
 func (r *answersReader) add(path string, m mark, text, example string) {
 	r.bad[path] = true
+	if len(r.mistakes) >= maxMistakes {
+		r.more++
+		return
+	}
 	mistake := Mistake{File: r.file, Line: m.line, Column: m.column, Width: m.width, Path: path, Text: text, Example: example}
 	if strings.HasPrefix(text, "is ") {
 		mistake.Text = path[strings.LastIndexByte(path, '.')+1:] + " " + text
@@ -105,7 +120,13 @@ func (r *answersReader) read(data []byte, a *Answers) {
 			r.add("", mark{}, "not YAML that can be read", "")
 		}
 	}()
-	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(data))
+	if deep := tooDeep(tokens); deep != nil {
+		r.broken = true
+		r.add("", tokenMark(deep), fmt.Sprintf("lists and mappings lie more than %d deep in each other: this is no answers file", maxNesting), "")
+		return
+	}
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.broken = true
 		r.syntax(err)
@@ -124,6 +145,29 @@ func (r *answersReader) read(data []byte, a *Answers) {
 	if body != nil {
 		r.value("", body, reflect.ValueOf(a).Elem())
 	}
+}
+
+// tooDeep is the first token that lies deeper than maxNesting, in brackets or after
+// the signs that begin a list's element or a key in one line; nil: there is none.
+func tooDeep(tokens token.Tokens) *token.Token {
+	brackets, signs, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, signs = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType:
+			signs++
+		}
+		if max(brackets, signs) > maxNesting {
+			return t
+		}
+	}
+	return nil
 }
 
 func (r *answersReader) syntax(err error) {
@@ -260,7 +304,10 @@ func (r *answersReader) unknown(parent, key string, at mark) {
 		r.add(join(parent, key), at, "an answers file never holds a secret: take it out; aslwiz asks for it, or reads it from a file of its own", "")
 		return
 	}
-	near, example := nearestKey(parent, key)
+	near, example := "", ""
+	if len(r.mistakes) < maxMistakes { // to look for it takes time
+		near, example = nearestKey(parent, key)
+	}
 	text := fmt.Sprintf("unknown key %q", key)
 	if near != "" {
 		text += fmt.Sprintf("; did you mean %s?", near)
