@@ -16,6 +16,8 @@ import (
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
 	xknownhosts "golang.org/x/crypto/ssh/knownhosts"
+
+	"aslwiz/remote/localfile"
 )
 
 // hostKeys is what is known of host keys. The first file takes new keys.
@@ -48,7 +50,7 @@ func (k *hostKeys) load() (*knownDB, error) {
 	db := &knownDB{real: map[string]string{}}
 	var files []string
 	for _, file := range k.files {
-		text, err := os.ReadFile(file)
+		text, err := localfile.Read(file, localfile.MaxKnownHosts)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -178,7 +180,7 @@ func (k *hostKeys) add(name string, key ssh.PublicKey) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	f, err := localfile.OpenAppend(file, 0o600)
 	if err != nil {
 		return err
 	}

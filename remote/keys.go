@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"aslwiz/remote/localfile"
 )
 
 // key is one private key, in a file or held by the agent. It is shared by all
@@ -169,7 +171,7 @@ func (r *keyring) file(file string) *key {
 
 func (r *keyring) read(file string) *key {
 	k := &key{name: "key " + file, pub: readPublic(file + ".pub")}
-	text, err := os.ReadFile(file)
+	text, err := localfile.Read(file, localfile.MaxKey)
 	if err != nil {
 		if k.pub != nil {
 			return k
@@ -178,6 +180,9 @@ func (r *keyring) read(file string) *key {
 			return nil
 		}
 		k.note = "cannot be read"
+		if errors.Is(err, localfile.ErrNotFile) || errors.Is(err, localfile.ErrTooLarge) {
+			k.note += ": " + errors.Unwrap(err).Error()
+		}
 		return k
 	}
 	signer, err := ssh.ParsePrivateKey(text)
@@ -199,7 +204,7 @@ func (r *keyring) read(file string) *key {
 }
 
 func readPublic(file string) ssh.PublicKey {
-	text, err := os.ReadFile(file)
+	text, err := localfile.Read(file, localfile.MaxKey)
 	if err != nil {
 		return nil
 	}

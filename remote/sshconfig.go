@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/kevinburke/ssh_config"
+
+	"aslwiz/remote/localfile"
 )
 
 // maxHops bounds how far jump hosts of jump hosts are followed.
@@ -35,14 +37,18 @@ func readSSHConfig(file string) (*sshConfig, error) {
 	if optional {
 		file = filepath.Join(home, ".ssh", "config")
 	}
-	text, err := os.ReadFile(file)
+	text, err := localfile.Read(file, localfile.MaxSSHConfig)
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		text, err = nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	config, err := ssh_config.DecodeBytes(dropMatch(text))
+	text = dropMatch(text)
+	if err := checkIncludes(text, map[string]bool{}); err != nil {
+		return nil, fmt.Errorf("%s: Include: %w", file, err)
+	}
+	config, err := ssh_config.DecodeBytes(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+
+	"aslwiz/remote/localfile"
 )
 
 // keyFileError says why a file that was named is not a key to log in with.
@@ -25,19 +25,16 @@ func checkKeyFile(identity []string) error {
 		return nil
 	}
 	path := identity[0]
-	f, err := os.Open(path)
+	text, err := localfile.Read(path, localfile.MaxKey)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return &keyFileError{path, "there is no such file", "check the path; ls ~/.ssh shows what you have, and an empty field tries the usual files"}
+	case errors.Is(err, localfile.ErrNotFile), errors.Is(err, localfile.ErrTooLarge):
+		return &keyFileError{path, errors.Unwrap(err).Error(), "name the file of the key itself, such as ~/.ssh/id_ed25519"}
 	case err != nil:
 		return &keyFileError{path, "it cannot be read", "make it readable to you (chmod 600), or leave the field empty"}
 	}
-	defer f.Close()
-	head, err := io.ReadAll(io.LimitReader(f, 256))
-	if err != nil {
-		return &keyFileError{path, "it cannot be read as a file", "name the key itself, not its folder"}
-	}
-	if bytes.HasPrefix(head, []byte("ssh-")) || bytes.HasPrefix(head, []byte("ecdsa-")) || bytes.HasPrefix(head, []byte("sk-")) {
+	if bytes.HasPrefix(text, []byte("ssh-")) || bytes.HasPrefix(text, []byte("ecdsa-")) || bytes.HasPrefix(text, []byte("sk-")) {
 		return &keyFileError{path, "this is the public half of a key", "name the file of the same name without .pub"}
 	}
 	return nil

@@ -102,7 +102,7 @@ func (p *plain) choose() error {
 		}
 		k := servers[n-1]
 		if k.Wrong != "" {
-			p.tell("", "Its answers file has a mistake: "+clean(k.Wrong)+" Correct "+k.File+" first.")
+			p.tell("", "Its answers file has a mistake: "+clean(k.Wrong)+" Correct "+clean(k.File)+" first.")
 			continue
 		}
 		p.s = openSession(k)

@@ -98,7 +98,7 @@ func (s *startScreen) choose() tea.Cmd {
 	c := newConnectScreen(s.w)
 	s.w.push(c)
 	if k.Wrong != "" {
-		c.wrong = []string{"The answers file " + k.File + " has a mistake, so it was not read: " + k.Wrong, "Correct it with an editor; aslwiz answers --check " + k.File + " shows every mistake with its line."}
+		c.wrong = []string{"The answers file " + clean(k.File) + " has a mistake, so it was not read: " + clean(k.Wrong), "Correct it with an editor; aslwiz answers --check " + clean(k.File) + " shows every mistake with its line."}
 		c.form = nil
 		return nil
 	}

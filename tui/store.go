@@ -16,6 +16,7 @@ import (
 
 	"aslwiz/checklist"
 	"aslwiz/remote"
+	"aslwiz/remote/localfile"
 )
 
 // store is where answers and the little that the wizard remembers are kept.
@@ -58,7 +59,7 @@ func (s store) list() ([]known, error) {
 		return nil, fmt.Errorf("%s: %w", s.folder, err)
 	}
 	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		name := clean(strings.TrimSuffix(filepath.Base(file), ".yaml"))
 		k := remembered[name]
 		delete(remembered, name)
 		k.Name, k.File = name, file
@@ -86,11 +87,11 @@ func (s store) list() ([]known, error) {
 
 // load reads an answers file.
 func (s store) load(file string) (checklist.Answers, error) {
-	data, err := os.ReadFile(file)
+	data, err := localfile.Read(file, checklist.MaxAnswers)
 	if err != nil {
-		return checklist.Answers{}, fmt.Errorf("%s: cannot be read: %w", file, err)
+		return checklist.Answers{}, fmt.Errorf("%s: cannot be read: %w", remote.CleanLine(file), cause(err))
 	}
-	return checklist.ParseAnswers(file, data, nil)
+	return checklist.ParseAnswers(remote.CleanLine(file), data, nil)
 }
 
 // unnamed is what is remembered of a server that was never connected to.
@@ -122,7 +123,7 @@ func (s store) forget(name string) error {
 
 func (s store) read() map[string]known {
 	out := map[string]known{}
-	data, err := os.ReadFile(s.state)
+	data, err := localfile.Read(s.state, localfile.MaxState)
 	if err != nil || json.Unmarshal(data, &out) != nil {
 		return map[string]known{}
 	}
@@ -163,7 +164,11 @@ func (s store) save(file string, a checklist.Answers) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	data := append([]byte(fileHead), body...)
-	old, err := os.ReadFile(file)
+	// Where the name is a link, the file behind it is the admin's.
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		file = target
+	}
+	old, err := localfile.Read(file, checklist.MaxAnswers)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -193,20 +198,18 @@ func writeFile(file string, data []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	f, err := os.CreateTemp(dir, ".aslwiz-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
+	if err := localfile.Replace(file, data, 0o600); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+// cause is an error without the path that the sentence around it names already.
+func cause(err error) error {
+	if pe := new(fs.PathError); errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 // callIt calls a server that was never met after its address, so that one that

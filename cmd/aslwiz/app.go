@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -20,18 +22,37 @@ type app struct {
 	errTTY     bool
 	terminal   *terminal // who can be asked; nil: nobody
 	interrupts *interrupts
-	color      string // --color
-	plain      bool   // --plain
+	screens    atomic.Bool // the wizard has the whole screen
+	color      string      // --color
+	plain      bool        // --plain
 }
 
 func newApp(in, out, err *os.File) *app {
-	return &app{
+	a := &app{
 		in: in, out: out, err: err,
-		outTTY:     term.IsTerminal(int(out.Fd())),
-		errTTY:     term.IsTerminal(int(err.Fd())),
-		terminal:   openTerminal(in, err),
-		interrupts: newInterrupts(),
+		outTTY:   term.IsTerminal(int(out.Fd())),
+		errTTY:   term.IsTerminal(int(err.Fd())),
+		terminal: openTerminal(in, err),
 	}
+	a.interrupts = newInterrupts(a.exitNow)
+	return a
+}
+
+// leaveScreen ends what the wizard's screens switch on: the other screen, the hidden
+// cursor, pasting in brackets.
+const leaveScreen = "\x1b[?2004l\x1b[?1049l\x1b[?25h"
+
+// exitNow ends the program without waiting for anything. The terminal is given back
+// as it was found.
+func (a *app) exitNow() {
+	if a.screens.Load() {
+		fmt.Fprint(a.out, leaveScreen)
+	}
+	if a.terminal != nil {
+		a.terminal.restore()
+	}
+	fmt.Fprintln(a.err, "\naslwiz: interrupted twice: ended at once. A step that runs on a server goes on there.")
+	os.Exit(exitInterrupted)
 }
 
 func (a *app) rootCommand() *cobra.Command {

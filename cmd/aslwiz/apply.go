@@ -56,10 +56,10 @@ It ends with 3 when a step failed or was restored.`,
 			if err != nil {
 				return err
 			}
-			if err := f.connect.read(a.in); err != nil {
+			if err := f.connect.read(cmd.Context(), a.in); err != nil {
 				return err
 			}
-			if f.keys, err = a.readKeys(f.psk); err != nil {
+			if f.keys, err = a.readKeys(cmd.Context(), f.psk); err != nil {
 				return err
 			}
 			for i, s := range servers {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,7 +35,7 @@ func (f *connectFlags) register(cmd *cobra.Command) {
 }
 
 // read fetches the secrets and checks what was given.
-func (f *connectFlags) read(in io.Reader) (err error) {
+func (f *connectFlags) read(ctx context.Context, in io.Reader) (err error) {
 	for _, k := range f.acceptHostKey {
 		if !strings.HasPrefix(k, "SHA256:") {
 			return usage("take it from the server's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
@@ -48,42 +45,11 @@ func (f *connectFlags) read(in io.Reader) (err error) {
 	if f.passwordFile == "-" && f.sudoFile == "-" {
 		return usage("a file for one of them", "--password-file and --sudo-password-file cannot both be standard input")
 	}
-	if f.password, err = readSecret(in, "--password-file", f.passwordFile); err != nil {
+	if f.password, err = readSecret(ctx, in, "--password-file", f.passwordFile); err != nil {
 		return err
 	}
-	f.sudo, err = readSecret(in, "--sudo-password-file", f.sudoFile)
+	f.sudo, err = readSecret(ctx, in, "--sudo-password-file", f.sudoFile)
 	return err
-}
-
-// readSecret is the first line of a file that nobody else may read.
-func readSecret(in io.Reader, flag, path string) (remote.Secret, error) {
-	if path == "" {
-		return remote.Secret{}, nil
-	}
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
-		}
-		defer file.Close()
-		st, err := file.Stat()
-		if err != nil {
-			return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
-		}
-		if runtime.GOOS != "windows" && st.Mode().Perm()&0o077 != 0 {
-			return remote.Secret{}, usage("chmod 600 "+path, "%s: others can read %s (mode %04o)", flag, path, st.Mode().Perm())
-		}
-		in = file
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return remote.Secret{}, fmt.Errorf("%s: %w", flag, err)
-	}
-	line = strings.TrimRight(line, "\r\n")
-	if line == "" {
-		return remote.Secret{}, usage("", "%s: there is nothing in the first line of %s", flag, path)
-	}
-	return remote.NewSecret(line), nil
 }
 
 // connect logs in to a server and says so.

@@ -13,27 +13,33 @@ import (
 var errInterrupted = errors.New("interrupted")
 
 // interrupts hands Ctrl-C to whoever wants to ask about it; without such a one,
-// and the second time in any case, it ends the run's context.
+// and the second time in any case, it ends the run's context. A signal after that
+// ends the program at once: whatever does not heed the context must not hold it up.
 type interrupts struct {
+	exit   func() // ends the program
 	mu     sync.Mutex
 	asker  func() // called on its own goroutine
 	asking bool
 }
 
-func newInterrupts() *interrupts { return &interrupts{} }
+func newInterrupts(exit func()) *interrupts { return &interrupts{exit: exit} }
 
 // listen begins to take signals. The context ends when the run should.
 func (i *interrupts) listen(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ch := make(chan os.Signal, 4)
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
 	go func() {
 		for {
 			select {
-			case <-ctx.Done():
+			case <-done:
 				return
 			case s := <-ch:
-				if s != os.Interrupt || !i.ask() {
+				switch {
+				case ctx.Err() != nil:
+					i.exit()
+				case s != os.Interrupt || !i.ask():
 					cancel(errInterrupted)
 				}
 			}
@@ -41,6 +47,7 @@ func (i *interrupts) listen(parent context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() {
 		signal.Stop(ch)
+		close(done)
 		cancel(nil)
 	}
 }

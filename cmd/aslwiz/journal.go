@@ -9,6 +9,7 @@ import (
 	"runtime"
 
 	"aslwiz/checklist"
+	"aslwiz/remote/localfile"
 )
 
 // maxJournal is where a journal begins anew, also in the middle of a run: a
@@ -47,7 +48,7 @@ func (j *journal) open() {
 	if st, err := os.Stat(j.path); err == nil && st.Size() > j.most {
 		_ = os.Rename(j.path, j.path+".1")
 	}
-	if j.file, j.err = os.OpenFile(j.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600); j.err != nil {
+	if j.file, j.err = localfile.OpenAppend(j.path, 0o600); j.err != nil {
 		j.file = nil
 		return
 	}

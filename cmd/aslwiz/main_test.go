@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,7 +20,17 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"aslwiz":            func() { detach(); main() },
 		"aslwiz-in-the-tty": main,
+		"aslwiz-that-hangs": hang,
 	})
+}
+
+// hang is a program that does not end when it is told to.
+func hang() {
+	ctx, _ := newApp(os.Stdin, os.Stdout, os.Stderr).interrupts.listen(context.Background())
+	fmt.Println("waits")
+	<-ctx.Done()
+	fmt.Println("cancelled")
+	select {}
 }
 
 // TestScripts runs the program through its own command line. No script sees the

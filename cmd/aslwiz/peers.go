@@ -13,14 +13,14 @@ import (
 type tunnelKeys map[string]remote.Secret
 
 // readKeys reads PEER=FILE arguments.
-func (a *app) readKeys(args []string) (tunnelKeys, error) {
+func (a *app) readKeys(ctx context.Context, args []string) (tunnelKeys, error) {
 	keys := tunnelKeys{}
 	for _, arg := range args {
 		name, file, ok := strings.Cut(arg, "=")
 		if !ok || name == "" || file == "" {
 			return nil, usage("--psk-file two=two.psk", "--psk-file %q: is not PEER=FILE", arg)
 		}
-		key, err := readSecret(a.in, "--psk-file", file)
+		key, err := readSecret(ctx, a.in, "--psk-file", file)
 		if err != nil {
 			return nil, err
 		}

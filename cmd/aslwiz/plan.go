@@ -152,7 +152,7 @@ func (a *app) each(ctx context.Context, args []string, f *connectFlags, do func(
 	if err != nil {
 		return err
 	}
-	if err := f.read(a.in); err != nil {
+	if err := f.read(ctx, a.in); err != nil {
 		return err
 	}
 	worst := exitOK

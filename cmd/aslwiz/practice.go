@@ -83,6 +83,7 @@ func (a *app) practiceWizard(cmd *cobra.Command, world *practice.World) error {
 	}
 	defer a.practiceLeft(dir)
 	answers := world.Answers()
+	a.screens.Store(!a.linesOnly())
 	return tui.Run(cmd.Context(), tui.Config{
 		Practice: &answers, Dial: world.Dial, Folder: dir, State: filepath.Join(dir, "state"),
 		Plain: a.linesOnly(), NoColours: a.color == "never", In: in, Out: out, Interrupt: a.interrupts.offer,

@@ -11,13 +11,17 @@ import (
 	"strings"
 
 	"aslwiz/checklist"
+	"aslwiz/remote"
+	"aslwiz/remote/localfile"
 )
 
-// server is a SERVER of the command line: its answers, and what to call it.
+// server is a SERVER of the command line: its answers, and what to call it. A file's
+// name may hold anything, escape sequences too: what is shown of it is clean.
 type server struct {
+	path    string // of the answers file, to open it
 	arg     string // as it was typed, for hints
 	name    string
-	file    string
+	file    string // the path, to show it
 	answers checklist.Answers
 }
 
@@ -48,31 +52,47 @@ func joined(errs []error) error {
 }
 
 func loadServer(arg string) (server, error) {
-	file, err := answersFile(arg)
+	path, err := answersFile(arg)
 	if err != nil {
 		return server{}, err
 	}
-	s := server{arg: arg, file: file, name: strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		hint := "aslwiz answers --example > " + file
-		if _, e := os.Stat(arg + ".yaml"); file != arg && e == nil {
-			hint = "the path of the one that is here: " + arg + ".yaml"
-		} else if file != arg {
-			hint = strings.Join([]string{"mkdir -p " + filepath.Dir(file), hint, "or give the path of an answers file"}, "\n")
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return s, fmt.Errorf("%s: cannot be read: %w", file, cause(err))
-		}
-		return s, usage(hint, "%s: there is no such answers file", file)
+	s := server{
+		path: path, arg: remote.CleanLine(arg), file: remote.CleanLine(path),
+		name: remote.CleanLine(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))),
 	}
-	s.answers, err = checklist.ParseAnswers(file, data, s.readable)
+	data, err := localfile.Read(path, checklist.MaxAnswers)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, s.missing(path != arg)
+	case errors.Is(err, localfile.ErrNotFile):
+		// A pipe could be read once, and an answers file is read again, and written
+		// to when the server moves.
+		return s, usage("keep the answers in a file; there is no secret in them", "%s: cannot be read: %v", s.file, cause(err))
+	case err != nil:
+		return s, fmt.Errorf("%s: cannot be read: %w", s.file, cause(err))
+	}
+	s.answers, err = checklist.ParseAnswers(s.file, data, s.readable)
 	return s, err
+}
+
+// missing says that there is no answers file; named: the argument was a name, not
+// a path.
+func (s server) missing(named bool) error {
+	hint := "aslwiz answers --example > " + s.file
+	if _, err := os.Stat(s.arg + ".yaml"); named && err == nil {
+		hint = "the path of the one that is here: " + s.arg + ".yaml"
+	} else if named {
+		hint = strings.Join([]string{"mkdir -p " + filepath.Dir(s.file), hint, "or give the path of an answers file"}, "\n")
+	}
+	return usage(hint, "%s: there is no such answers file", s.file)
 }
 
 // answersFile is the path that SERVER stands for: itself, or a name in the
 // configuration folder.
 func answersFile(arg string) (string, error) {
+	if arg == "-" {
+		return "", usage("keep the answers in a file; there is no secret in them", "-: an answers file is not read from standard input")
+	}
 	if strings.ContainsAny(arg, `/\`) || strings.HasSuffix(arg, ".yaml") || strings.HasSuffix(arg, ".yml") {
 		return arg, nil
 	}
@@ -94,7 +114,7 @@ func (s server) localPath(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(filepath.Dir(s.file), path)
+	return filepath.Join(filepath.Dir(s.path), path)
 }
 
 var errHostName = errors.New("host is a name")
@@ -108,11 +128,16 @@ func (s server) rewriteHost(to string) error {
 	if _, err := netip.ParseAddr(s.answers.Host); err != nil {
 		return errHostName
 	}
-	data, err := os.ReadFile(s.file)
+	// Where the name is a link, the file behind it is the one that was read.
+	file, err := filepath.EvalSymlinks(s.path)
 	if err != nil {
 		return err
 	}
-	st, err := os.Stat(s.file)
+	data, err := localfile.Read(file, checklist.MaxAnswers)
+	if err != nil {
+		return err
+	}
+	st, err := os.Stat(file)
 	if err != nil {
 		return err
 	}
@@ -120,26 +145,18 @@ func (s server) rewriteHost(to string) error {
 	if a, err := checklist.ParseAnswers(s.file, data, nil); err != nil || a.Host != to {
 		return errors.Join(errors.New("it has no line for host"), err)
 	}
-	next := s.file + ".new"
-	if err := os.WriteFile(next, data, st.Mode().Perm()); err != nil {
-		return err
-	}
-	return os.Rename(next, s.file)
+	return localfile.Replace(file, data, st.Mode())
 }
 
 // readable says why a file that the answers name cannot be used.
 func (s server) readable(path string) error {
 	full := s.localPath(path)
-	f, err := os.Open(full)
-	if errors.Is(err, fs.ErrNotExist) {
+	_, err := localfile.Read(full, localfile.MaxKey)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("there is no file %s", full)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("%s cannot be read: %w", full, cause(err))
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a file", full)
 	}
 	return nil
 }

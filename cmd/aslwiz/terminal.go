@@ -18,6 +18,7 @@ type terminal struct {
 	out     io.Writer
 	typed   chan typedLine // the line that is being typed, when somebody reads
 	reading bool
+	found   *term.State // as the program found it
 }
 
 type typedLine struct {
@@ -42,7 +43,15 @@ func openTerminal(in, err *os.File) *terminal {
 			t.out = tty
 		}
 	}
+	t.found, _ = term.GetState(int(t.in.Fd()))
 	return t
+}
+
+// restore gives the terminal back as it was found.
+func (t *terminal) restore() {
+	if t.found != nil {
+		_ = term.Restore(int(t.in.Fd()), t.found)
+	}
 }
 
 // ask puts a question and waits for the line typed. Without echo the terminal

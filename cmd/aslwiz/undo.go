@@ -38,7 +38,7 @@ tunnel.`,
 			if err != nil {
 				return err
 			}
-			if err := connect.read(a.in); err != nil {
+			if err := connect.read(cmd.Context(), a.in); err != nil {
 				return err
 			}
 			host, err := a.connect(cmd.Context(), s, &connect)

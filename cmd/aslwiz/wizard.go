@@ -26,7 +26,7 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 		return usage("without it: the wizard asks for a password when the server wants one",
 			"--password-file, and --sudo-password-file from standard input, are for the commands")
 	}
-	if err := f.read(a.in); err != nil {
+	if err := f.read(cmd.Context(), a.in); err != nil {
 		return err
 	}
 	config, err := os.UserConfigDir()
@@ -37,6 +37,7 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 	if err != nil {
 		return err
 	}
+	a.screens.Store(!a.linesOnly())
 	return tui.Run(cmd.Context(), tui.Config{
 		Dial: func(ctx context.Context, t remote.Target, o remote.Options) (checklist.Host, error) {
 			return remote.Connect(ctx, t, o)
