@@ -28,6 +28,13 @@ BAKED_PACKAGES="gcc g++ libacl1-dev python3-dev libssl-dev"
 # What a monitoring system has already.
 NMS_PACKAGES="snmp strongswan-starter strongswan-charon libstrongswan-standard-plugins"
 
+# In a repository of their own, so that the images of the machines that do not use it stay as
+# they are. Beside them build_more puts lab-canary, of which it holds an upgrade.
+MORE_PACKAGES="unattended-upgrades docker.io"
+
+# What the machine with neighbours has before aslwiz comes.
+BUSY_PACKAGES="docker.io busybox-static fail2ban python3-systemd iptables"
+
 # Of these only what they depend on is baked.
 LEANS_ON_BAKED="fio mailutils mailutils-common"
 
@@ -37,7 +44,8 @@ ABSENT_PACKAGES="fio mailutils ntp ntpsec ntpdate vim screen strongswan strongsw
 
 # --- the stages and their order ------------------------------------------------------------
 
-# build_all MACHINE... makes what changed; the container's image only when it is among them.
+# build_all MACHINE... makes what changed; the images of the container and of the busy machine
+# only when they are among them.
 build_all() {
 	local chain chains=()
 	make_keys
@@ -45,12 +53,16 @@ build_all() {
 	(
 		stage base-bookworm build_base bookworm
 		stage kernel-bookworm build_kernel bookworm
-		stage svc build_services &
+		(
+			stage svc build_services
+			stage repo-more build_more
+		) &
 		stage repo-bookworm build_repo bookworm
 		stage server build_disk bookworm server $SERVER_DISK_MIB
 		stage third build_third
-		[[ "$*" != *container* ]] || stage container build_container
 		wait $!
+		[[ "$*" != *container* ]] || stage container build_container
+		[[ "$*" != *busy* ]] || stage busy build_busy
 	) &
 	chains+=($!)
 	(
@@ -70,9 +82,10 @@ build_all() {
 needs() {
 	case $1 in
 	kernel-*) echo "base-${1#*-}" ;;
+	svc | repo-more) echo base-bookworm ;;
 	repo-*) echo "base-${1#*-}" ;;
-	svc) echo base-bookworm ;;
-	container | server | third) echo "base-bookworm repo-bookworm" ;;
+	server | third) echo "base-bookworm repo-bookworm" ;;
+	container | busy) echo "base-bookworm repo-bookworm repo-more" ;;
 	peer) echo "base-trixie repo-trixie" ;;
 	esac
 }
@@ -106,7 +119,11 @@ stage_hash() {
 	local dep
 	{
 		printf '%s\n' "$@" "$BASE_PACKAGES" "$REPO_PACKAGES" "$BAKED_PACKAGES" "$LEANS_ON_BAKED" "$ABSENT_PACKAGES"
-		[[ $1 != third ]] || echo "$NMS_PACKAGES"
+		case $1 in
+		third) echo "$NMS_PACKAGES" ;;
+		repo-more) echo "$MORE_PACKAGES" ;;
+		busy) echo "$BUSY_PACKAGES" ;;
+		esac
 		# shellcheck disable=SC2046 # function names
 		declare -f "$2" $(helpers "$2")
 		for dep in $(needs "$1"); do cat "$BUILT/$dep.hash"; done
@@ -119,6 +136,8 @@ helpers() {
 	build_kernel) echo unpack_kernel unpack_with is_elf tiny_init ;;
 	build_disk) echo bake_packages configure_server configure_access add_user authorize chroot_open chroot_run ;;
 	build_third) echo build_disk "$(helpers build_disk)" ;;
+	build_busy) echo build_disk "$(helpers build_disk)" bake_busy busy_neighbours busy_units ;;
+	build_more) echo build_repo canary chroot_open chroot_run ;;
 	build_container) echo configure_access configure_container add_user authorize chroot_open chroot_run ;;
 	*) echo chroot_open chroot_run ;;
 	esac
@@ -149,7 +168,7 @@ make_keys() {
 	for user in root admin ops; do
 		[[ -e $KEYS/$user ]] || ssh-keygen -q -t ed25519 -N '' -C "$user@lab" -f "$KEYS/$user"
 	done
-	for machine in server peer third container; do
+	for machine in $EMULATED container; do
 		mkdir -p "$KEYS/host-$machine"
 		for type in ed25519 ecdsa rsa; do
 			[[ -e $KEYS/host-$machine/ssh_host_${type}_key ]] ||
@@ -297,6 +316,41 @@ build_repo() {
 	printf '%s\n' "$release" >Release
 }
 
+# build_more makes a second repository: MORE_PACKAGES, and an upgrade. The container has
+# lab-canary 1.0, and this repository offers 1.1, whose installation takes 20 seconds. The
+# repository says that it is Debian's security archive, so unattended-upgrades installs the
+# upgrade with its default configuration. To have it hold dpkg's locks for those 20 seconds, run
+# on the container:
+#   apt-get update && apt-get -y install unattended-upgrades
+#   systemd-run --unit=nightly unattended-upgrade -v
+# To have apt hold the lock of the package lists for 20 seconds:
+#   systemd-run --unit=lists apt-get -o APT::Update::Pre-Invoke::='sleep 20' update
+# lab.sh reset container brings version 1.0 back.
+build_more() {
+	REPO_PACKAGES=$MORE_PACKAGES
+	build_repo bookworm # and is in its folder then
+	canary 1.0
+	canary 1.1 'sleep 20'
+	rm Packages.gz Release
+	apt-ftparchive packages . >Packages
+	gzip -k1 Packages
+	apt-ftparchive -o APT::FTPArchive::Release::Origin=Debian -o APT::FTPArchive::Release::Label=Debian-Security \
+		-o APT::FTPArchive::Release::Suite=stable-security -o APT::FTPArchive::Release::Codename=bookworm release . >../Release
+	mv ../Release .
+}
+
+# canary VERSION [COMMAND] packs a version of lab-canary that runs COMMAND when it is configured.
+canary() {
+	mkdir -p canary/DEBIAN canary/usr/share/lab-canary
+	echo "$1" >canary/usr/share/lab-canary/version
+	printf '%s\n' 'Package: lab-canary' "Version: $1" 'Architecture: all' 'Section: misc' 'Priority: optional' \
+		'Maintainer: aslwiz <root@localhost>' 'Description: a package of the lab that has an upgrade' >canary/DEBIAN/control
+	printf '#!/bin/sh\n%s\n' "${2:-:}" >canary/DEBIAN/postinst
+	chmod 755 canary/DEBIAN/postinst
+	dpkg-deb --root-owner-group --build canary "lab-canary_$1_all.deb"
+	rm -r canary
+}
+
 # --- disks of the server and its peer --------------------------------------------------------
 
 # build_disk SUITE MACHINE MIB makes a partitioned disk whose only partition is /.
@@ -435,13 +489,14 @@ authorize() {
 build_container() {
 	cp -a "$(built base-bookworm)/root" root
 	chroot_open root
-	mkdir root/repo
+	mkdir root/{repo,more}
 	mount --bind "$(built repo-bookworm)/debs" root/repo
-	echo "deb [trusted=yes] file:/repo ./" >root/etc/apt/sources.list
+	mount --bind "$(built repo-more)/debs" root/more
+	printf 'deb [trusted=yes] file:/%s ./\n' repo more >root/etc/apt/sources.list
 	chroot_run root apt-get -q update
-	chroot_run root apt-get -q -y install tcsh fish iptables
-	umount root/repo
-	rmdir root/repo
+	chroot_run root apt-get -q -y install tcsh fish iptables lab-canary=1.0
+	umount root/repo root/more
+	rmdir root/repo root/more
 	configure_access root container
 	configure_container
 	chroot_close root
@@ -455,7 +510,7 @@ configure_container() {
 	: >root/etc/fstab
 	rm -f root/etc/resolv.conf
 	echo "nameserver 198.51.100.1" >root/etc/resolv.conf
-	echo "deb [trusted=yes] http://198.51.100.1/bookworm ./" >root/etc/apt/sources.list
+	printf 'deb [trusted=yes] http://198.51.100.1/%s ./\n' bookworm more >root/etc/apt/sources.list
 	printf '127.0.0.1\tlocalhost\n127.0.1.1\tcontainer\n::1\tlocalhost ip6-localhost ip6-loopback\n' \
 		>root/etc/hosts
 	cat >root/etc/network/interfaces <<-INTERFACES
@@ -502,6 +557,6 @@ build_services() {
 	$apt install --no-install-recommends -o Dpkg::Options::=--force-unsafe-io \
 		chrony nsd unbound lighttpd postfix rsyslog
 	chroot_close root
-	mkdir -p root/lab root/srv/bookworm root/srv/trixie
+	mkdir -p root/lab root/srv/{bookworm,trixie,more}
 	rm -rf root/boot/* root/usr/lib/modules root/var/lib/apt/lists/*_* root/var/cache/apt
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # lab.sh - real test machines for aslwiz, on one Linux host, without touching that host.
 #
-# Three emulated machines (a Debian 12 to provision, a Debian 13 as the other end of a tunnel, a
-# Debian 12 as the monitoring system), a quick container, and the services that the wiki page
+# Emulated machines (a Debian 12 to provision, a Debian 13 as its peer, a Debian 12 as the
+# monitoring system, a Debian 12 on which much runs already), a quick container, and the services that the wiki page
 # needs around them (DNS, NTP, packages, mail, syslog) live in a network namespace of their own.
 # `lab.sh help` lists the commands.
 #
@@ -22,6 +22,15 @@ ANSWERS=$CACHE/answers # answers file and known_hosts, ready for aslwiz
 NET=aslab              # namespace with the bridge, the services and the machines' taps
 ADMIN=aslab-admin      # namespace that is the admin's own computer
 
+EMULATED="server peer third busy"
+CONTAINERS="container container2"
+
+# A caller's open files, such as a lock, must not live on in the daemons that are started here.
+for fd in "/proc/$$/fd"/*; do
+	fd=${fd##*/}
+	((fd <= 2 || fd == 255)) || exec {fd}>&- # 255 is this file, in bash
+done
+
 say() { printf 'lab: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -38,8 +47,8 @@ usage: lab.sh COMMAND
 
   deps                      install the host's packages
   build                     make the images that changed
-  up [--fresh] [server|peer|third|container]  all of the above, network, services, machines (default:
-                            the first three); --fresh: as they were installed
+  up [--fresh] [MACHINE...] all of the above, network, services, machines (default:
+                            server, peer, third); --fresh: as they were installed
   down [MACHINE]            stop everything (or one machine); disks stay
   status                    what runs
   clean                     forget every image, disk and key (the lab must be down)
@@ -61,8 +70,9 @@ usage: lab.sh COMMAND
   snapshots MACHINE         list them
 
 MACHINE is server (Debian 12), peer (Debian 13), third (Debian 12, small, the
-monitoring system), container or container2 (the same image at another address; a snapshot
-holds its disk alone, a power cut loses nothing that was written).
+monitoring system), busy (Debian 12 with Docker and a container that serves port 8080,
+fail2ban and an admin's own firewall rules), container or container2 (the same image at
+another address; a snapshot holds its disk alone, a power cut loses nothing that was written).
 environment: ASLWIZ_LAB=dir of everything cached or running (/var/cache/aslwiz-lab),
 LAB_APPARMOR=0 boots without AppArmor, LAB_ACCEL=tcg|kvm skips the probe for KVM.
 USAGE
@@ -137,7 +147,7 @@ cmd_down() {
 		for machine in "$@"; do machine_down "$machine"; done
 		return
 	fi
-	for machine in server peer third container container2; do machine_down "$machine"; done
+	for machine in $EMULATED $CONTAINERS; do machine_down "$machine"; done
 	services_down
 	network_down
 }
@@ -164,7 +174,7 @@ cmd_admin() {
 cmd_status() {
 	local machine
 	network_is_up && echo "network    up ($NET, $ADMIN)" || echo "network    down"
-	for machine in $SERVICES server peer third container container2; do
+	for machine in $SERVICES $EMULATED $CONTAINERS; do
 		if alive "$machine"; then
 			printf '%-10s up, pid %s\n' "$machine" "$(pid_of "$machine")"
 		else
@@ -184,6 +194,8 @@ peer         198.51.100.12  2001:db8:51::12  Debian 13
   host key   $(fingerprint peer)
 third        198.51.100.13  2001:db8:51::13  Debian 12, the monitoring system
   host key   $(fingerprint third)
+busy         198.51.100.15  2001:db8:51::15  Debian 12 with Docker and fail2ban, with: up busy
+  host key   $(fingerprint busy)
 container    198.51.100.21  2001:db8:51::21  Debian 12 (ports 22 and 2222), with: up container
 log in       $lab admin ssh -i $KEYS/admin -o UserKnownHostsFile=$ANSWERS/known_hosts admin@198.51.100.11
 users        admin (sudo asks for: lab-admin-7), ops (sudo without a password, key $KEYS/ops), root by $KEYS/root

@@ -52,23 +52,21 @@ descendants() {
 
 running() {
 	local name
-	for name in $SERVICES server peer third container container2; do ! alive "$name" || echo "$name"; done
+	for name in $SERVICES $EMULATED $CONTAINERS; do ! alive "$name" || echo "$name"; done
 }
 
 # --- facts of each machine --------------------------------------------------------------------
 
-known_machine() {
-	case ${1:-} in server | peer | third | container | container2) ;; *) die "no machine ${1:-}: server, peer, third, container or container2" ;; esac
-}
+known_machine() { is_one_of "$EMULATED $CONTAINERS" "${1:-}"; }
 
-virtual_machine() {
-	case ${1:-} in server | peer | third) ;; *) die "${1:-nothing} is not an emulated machine: server, peer or third" ;; esac
-}
+virtual_machine() { is_one_of "$EMULATED" "${1:-}"; }
 
-address() { case $1 in server) echo 198.51.100.11 ;; peer) echo 198.51.100.12 ;; third) echo 198.51.100.13 ;; container) echo 198.51.100.21 ;; container2) echo 198.51.100.22 ;; esac; }
+is_one_of() { [[ -n $2 && " $1 " == *" $2 "* ]] || die "no such machine here: ${2:-(none was named)}; there are: $1"; }
+
+address() { case $1 in server) echo 198.51.100.11 ;; peer) echo 198.51.100.12 ;; third) echo 198.51.100.13 ;; busy) echo 198.51.100.15 ;; container) echo 198.51.100.21 ;; container2) echo 198.51.100.22 ;; esac; }
 suite() { case $1 in peer) echo trixie ;; *) echo bookworm ;; esac; }
-size() { case $1 in server) echo "-smp 2 -m 4096" ;; peer | third) echo "-smp 1 -m 1024" ;; esac; }
-mac() { case $1 in server) echo 52:54:00:51:00:11 ;; peer) echo 52:54:00:51:00:12 ;; third) echo 52:54:00:51:00:13 ;; esac; }
+size() { case $1 in server) echo "-smp 2 -m 4096" ;; peer | third) echo "-smp 1 -m 1024" ;; busy) echo "-smp 2 -m 1536" ;; esac; }
+mac() { case $1 in server) echo 52:54:00:51:00:11 ;; peer) echo 52:54:00:51:00:12 ;; third) echo 52:54:00:51:00:13 ;; busy) echo 52:54:00:51:00:15 ;; esac; }
 
 # --- up and down --------------------------------------------------------------------------------
 

@@ -59,7 +59,7 @@ network_up() {
 # add_taps gives each emulated machine a port of the bridge.
 add_taps() {
 	local tap ip="ip -n $NET"
-	for tap in server peer third; do
+	for tap in $EMULATED; do
 		! $ip link show dev $tap >/dev/null 2>&1 || continue
 		$ip tuntap add dev $tap mode tap
 		$ip link set $tap master br0 up
@@ -126,7 +126,7 @@ admin_far() {
 services_up() {
 	local bases
 	mkdir -p "$RUN/svc/mail" "$RUN/svc/state"
-	bases=$(built svc && built repo-bookworm && built repo-trixie)
+	bases=$(built svc && built repo-bookworm && built repo-trixie && built repo-more)
 	if [[ $bases != "$(cat "$RUN/services.base" 2>/dev/null)" ]]; then
 		services_down # they serve from outputs of an older build
 		printf '%s\n' "$bases" >"$RUN/services.base"
@@ -171,14 +171,16 @@ service() {
 	# shellcheck disable=SC2016 # for the inner shell
 	spawn "$name" nsenter --net="/run/netns/$NET" unshare --mount --propagation private \
 		bash -c 'set -e
-			root=$1 lab=$2 bookworm=$3 trixie=$4
-			shift 4
+			root=$1 lab=$2 bookworm=$3 trixie=$4 more=$5
+			shift 5
 			mount --bind "$lab" "$root/lab"
 			mount --bind "$bookworm" "$root/srv/bookworm"
 			mount --bind "$trixie" "$root/srv/trixie"
+			mount --bind "$more" "$root/srv/more"
 			mount --rbind /dev "$root/dev"
 			exec setpriv --inh-caps=-sys_time --bounding-set=-sys_time chroot "$root" "$@"' service \
-		"$(built svc)/root" "$RUN/svc" "$(built repo-bookworm)/debs" "$(built repo-trixie)/debs" "${@:2}"
+		"$(built svc)/root" "$RUN/svc" "$(built repo-bookworm)/debs" "$(built repo-trixie)/debs" \
+		"$(built repo-more)/debs" "${@:2}"
 }
 
 # write_zones: example.net forward, and both reverse trees by a CNAME into the zone, which is
@@ -352,6 +354,7 @@ write_answers() {
 		known_host server "server,198.51.100.11,2001:db8:51::11,stats.example.net"
 		known_host peer "peer,198.51.100.12,2001:db8:51::12,two.example.net"
 		known_host third "third,198.51.100.13,2001:db8:51::13,third.example.net"
+		known_host busy "busy,198.51.100.15,2001:db8:51::15"
 		known_host container "container2,198.51.100.22,2001:db8:51::22"
 		known_host container "container,198.51.100.21,2001:db8:51::21,[198.51.100.21]:2222"
 	} >"$ANSWERS/known_hosts.tmp"
