@@ -22,6 +22,7 @@ type Answers struct {
 	Mail     Mail     `yaml:"mail,omitempty" json:"mail"`
 	SNMP     SNMP     `yaml:"snmp,omitempty" json:"snmp"`
 	Logging  Logging  `yaml:"logging,omitempty" json:"logging"`
+	Packages Software `yaml:"packages,omitempty" json:"packages"`
 	// Resolver is whom aslwiz asks from outside; empty: this computer's own.
 	Resolver string `yaml:"resolver,omitempty" json:"resolver,omitempty"`
 }
@@ -37,6 +38,11 @@ type Firewall struct {
 // Fail2ban is whom the jails never ban, beside the admin's own address.
 type Fail2ban struct {
 	Ignore []string `yaml:"ignore,omitempty" json:"ignore,omitempty"` // addresses or prefixes
+}
+
+// Software is what apt may do beyond what the page implies.
+type Software struct {
+	Remove []string `yaml:"remove,omitempty" json:"remove,omitempty"` // packages that may be removed
 }
 
 // FQDN is the full host name.

@@ -60,6 +60,8 @@ var answerExamples = map[string]string{
 	"logging.host":       "host: log.example.net",
 	"logging.port":       "port: 514",
 	"logging.protocol":   "protocol: tcp",
+	"packages":           "packages: {remove: [chrony]}",
+	"packages.remove":    "remove: [chrony]",
 	"resolver":           "resolver: 9.9.9.9",
 }
 

@@ -61,6 +61,9 @@ func (a Answers) Problems(readable func(path string) error) []Problem {
 		}
 		add(fmt.Sprintf("fail2ban.ignore[%d]", i), errors.Join(err, again(a.Fail2ban.Ignore, i)))
 	}
+	for i, p := range a.Packages.Remove {
+		add(fmt.Sprintf("packages.remove[%d]", i), errors.Join(CheckPackage(p), again(a.Packages.Remove, i)))
+	}
 	networkProblems(a, add)
 	adminProblems(a, add)
 	serviceProblems(a, add)
@@ -157,6 +160,17 @@ func CheckPort(s string) error {
 		return fmt.Errorf("say the protocol too: %d/tcp or %d/udp", n, n)
 	case proto != "tcp" && proto != "udp":
 		return fmt.Errorf("%q is neither tcp nor udp", proto)
+	}
+	return nil
+}
+
+// CheckPackage says why s is not a package that may be removed.
+func CheckPackage(s string) error {
+	switch {
+	case !packageChars.MatchString(s):
+		return fmt.Errorf("%q is not the name of a package: small letters, digits, and + - . after the first", s)
+	case s == "openssh-server":
+		return errors.New("without openssh-server nobody could log in any more")
 	}
 	return nil
 }

@@ -53,7 +53,11 @@ func describeStatus(st remote.Status) string {
 	case remote.TxDone:
 		return "done"
 	case remote.TxFailed:
-		return cmp.Or(st.Reason, fmt.Sprintf("a command ended with status %d", st.Code)) + "; the log's last lines say why"
+		why := cmp.Or(st.Reason, fmt.Sprintf("a command ended with status %d", st.Code))
+		if strings.HasSuffix(why, fmt.Sprintf(" ended with status %d", st.Code)) { // and the cause is not known
+			why += "; the log's last lines say why"
+		}
+		return why
 	case remote.TxStopped:
 		return "stopped" + strings.TrimPrefix(reason, ": stopped")
 	case remote.TxRefused:

@@ -80,9 +80,13 @@ func judgeCloudInit(text string) Change {
 }
 
 // aptReachRead opens a TCP connection to the host of each of apt's sources, or to
-// apt's proxy, and downloads nothing: "ok HOST PORT" or "no HOST PORT". bash is on
-// every Debian.
-const aptReachRead = `urls=$(apt-get --print-uris update 2>/dev/null | sed -n "s/^'\([^']*\)'.*/\1/p")
+// apt's proxy, and downloads nothing: "ok HOST PORT" or "no HOST PORT". Where apt
+// cannot read its sources it prints "bad" and what apt says. bash is on every Debian.
+const aptReachRead = `urls=$(LC_ALL=C apt-get --print-uris update 2>&1) || {
+  echo "bad $(printf '%s\n' "$urls" | sed -n 's/^E: //p' | head -n 1)"
+  exit 0
+}
+urls=$(printf '%s\n' "$urls" | sed -n "s/^'\([^']*\)'.*/\1/p")
 for list in $(printf '%s\n' "$urls" | sed -n 's#^mirror+file:/*\(/[^ ]*\)/dists/.*#\1#p' | sort -u); do
   urls="$urls
 $(cat "$list" 2>/dev/null || :)"
@@ -109,6 +113,12 @@ wait`
 
 func judgeAptReach(text string) Change {
 	c := Change{Want: "reached from the server"}
+	if why, bad := strings.CutPrefix(text, "bad "); bad || text == "bad" {
+		c.Now = "apt cannot read its sources"
+		c.Short = "apt cannot read its sources, so nothing can be installed: " + orElse(why, "apt-get update fails") + ". Correct that file on the server, then run apt-get update there"
+		c.Blocks = true
+		return c
+	}
 	var ok, no []string
 	for line := range strings.Lines(text) {
 		if w := strings.Fields(line); len(w) == 3 && w[0] == "ok" {
@@ -123,7 +133,7 @@ func judgeAptReach(text string) Change {
 		c.Short = fmt.Sprintf("the server does not reach %s, where apt gets packages: look at its DNS, its routes and its provider's firewall", strings.Join(no, ", "))
 	case len(ok) == 0:
 		c.Now = "none over the network"
-		c.Notes = []string{"no http or https source in /etc/apt: packages come from a medium, or from nowhere"}
+		c.Short = "/etc/apt names no http or https source: unless a medium in the server has every package, the step packages fails"
 	default:
 		c.Now = "reached: " + strings.Join(ok, ", ")
 	}
@@ -156,14 +166,22 @@ func judgeDpkg(a []remote.Answer) (Change, error) {
 	}
 	switch {
 	case len(broken) > 0:
-		c.Now = "half-installed: " + strings.Join(broken, ", ")
-		c.Short = fmt.Sprintf("%s is only half-installed: mend it by hand with apt-get install --reinstall", strings.Join(broken, ", "))
+		c.Now = strings.Join(broken, ", ") + ": installed only in part"
+		c.Short = fmt.Sprintf("%s%s installed only in part, so that dpkg refuses to go on. On the server, run: apt-get install --reinstall %s",
+			strings.Join(broken, ", "), isOrAre(broken), strings.Join(broken, " "))
 		c.Blocks = true
 	case len(half) > 0:
-		c.Now = "half-configured: " + strings.Join(half, ", ")
-		c.Notes = []string{"an installation was cut off; step packages finishes it with dpkg --configure -a"}
+		c.Now = strings.Join(half, ", ") + ": unpacked, not configured"
+		c.Short = strings.Join(half, ", ") + isOrAre(half) + " unpacked and not configured: an installation is under way or was cut off. The step packages finishes it with dpkg --configure -a"
 	}
 	return c, nil
+}
+
+func isOrAre(names []string) string {
+	if len(names) == 1 {
+		return " is"
+	}
+	return " are"
 }
 
 // firewallsRead prints the name of each other firewall that is switched on.

@@ -13,6 +13,8 @@ var releaseDebian12 = Release{
 	},
 	Extra: []Extra{
 		extraIptables,
+		extraPing,
+		extraDBus,
 		{Name: "python3-systemd", Reason: "fail2ban reads the journal with it; Debian 12 only recommends it"},
 	},
 	Units: debianUnits,
@@ -20,6 +22,12 @@ var releaseDebian12 = Release{
 
 // extraIptables is missing from the page's line on every Debian of today.
 var extraIptables = Extra{Name: "iptables", Reason: "the firewall script loads its rules with it, and a minimal system has none"}
+
+// extraPing and extraDBus are on every server of a provider, and not on a minimal one.
+var (
+	extraPing = Extra{Name: "iputils-ping", Reason: "the item ipsec sends a ping through each tunnel, and a minimal system has none"}
+	extraDBus = Extra{Name: "dbus", Reason: "timedatectl sets the time zone through it, and a minimal system has none"}
+)
 
 // debianUnits are the units of the page's services on Debian. strongSwan's older
 // daemon, which reads ipsec.conf, is started by strongswan-starter.service.

@@ -12,7 +12,7 @@ var releaseDebian13 = Release{
 		"ipsec-tools": {Reason: "setkey and racoon are gone; strongSwan needs neither, and `ip xfrm` shows what they showed"},
 		"strongswan":  {Names: []string{"charon-systemd", "strongswan-swanctl", "libstrongswan-standard-plugins"}, Reason: "what strongswan means here: the daemon is run by systemd and swanctl takes the place of the ipsec command; the older packages would replace it, and upstream no longer builds them unless asked to"},
 	},
-	Extra: []Extra{extraIptables},
+	Extra: []Extra{extraIptables, extraPing, extraDBus},
 	Units: debian13Units(),
 }
 

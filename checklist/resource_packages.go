@@ -17,9 +17,17 @@ type Packages struct {
 	// Mend finishes what an interrupted dpkg left half-configured, whatever
 	// package it is.
 	Mend bool
+	// Remove may be removed for them, beside what the page implies: the answer
+	// packages.remove.
+	Remove []string
 }
 
 var _ Resource = Packages{}
+
+// packagesFor are packages that a step needs, by the page's names, on in's release.
+func packagesFor(in In, names ...string) Packages {
+	return Packages{Names: names, Release: in.Facts.Release, Remove: in.Answers.Packages.Remove}
+}
 
 // Name implements Resource.
 func (p Packages) Name() string { return "packages" }
@@ -31,6 +39,7 @@ func (p Packages) Probes() []remote.Probe {
 		remote.ReadPackages(names...),
 		remote.ReadSetting("apt's lists", aptListsRead),
 		remote.ReadSetting("dpkg's state", dpkgRead).Within(20 * time.Second),
+		removals{names, p.Remove}.probe(),
 	}
 }
 
@@ -91,6 +100,15 @@ func (p Packages) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil {
 		return c, err
 	}
+	rem := removals{names, p.Remove}
+	says, err := answers[3].Text()
+	if err != nil {
+		return c, err
+	}
+	got, err := rem.parse(says)
+	if err != nil {
+		return c, err
+	}
 	var missing, unsure []string
 	for _, n := range names {
 		switch st := states[n]; {
@@ -112,7 +130,11 @@ func (p Packages) Compare(answers []remote.Answer) (Change, error) {
 		return c, nil
 	}
 	c.Diff = packagesDiff(missing, unsure)
-	c.Script = installScript(missing, unsure, mend)
+	var may []string
+	if len(missing)+len(unsure) > 0 {
+		may = rem.into(&c, got, len(unsure) == 0)
+	}
+	c.Script = installScript(slices.Concat(missing, unsure), may, mend)
 	return c, nil
 }
 
@@ -145,33 +167,17 @@ func packagesDiff(missing, unsure []string) string {
 	return b.String()
 }
 
-// installScript refreshes apt's lists and installs. One name that apt does not
-// know would make it refuse the whole line, so those that it has not offered yet
-// are looked up on the server once the lists are fresh.
-func installScript(missing, unsure []string, mend bool) []string {
+// installScript refreshes apt's lists and installs. apt_install leaves out what apt does
+// not offer, and refuses to remove anything but what may go.
+func installScript(names, may []string, mend bool) []string {
 	var s []string
 	if mend {
-		s = append(s, "run dpkg --configure -a")
+		s = append(s, "dpkg_configure")
 	}
-	if len(missing)+len(unsure) == 0 {
+	if len(names) == 0 {
 		return s
 	}
-	s = append(s, "apt_get update")
-	if len(unsure) == 0 {
-		return append(s, "apt_get install -y -- "+quoteAll(missing))
-	}
-	return append(s,
-		"offered=",
-		"for name in "+quoteAll(unsure)+"; do",
-		`  if LC_ALL=C apt-cache policy "$name" | grep -q 'Candidate: [^(]'; then`,
-		`    offered="$offered $name"`,
-		"  else",
-		`    echo "apt offers no $name: left out"`,
-		"  fi",
-		"done",
-		"# shellcheck disable=SC2086 # one word a package",
-		strings.TrimRight("apt_get install -y -- $offered "+quoteAll(missing), " "),
-	)
+	return append(s, "apt_get update", "apt_install '"+strings.Join(may, " ")+"' "+quoteAll(names))
 }
 
 func quoteAll(words []string) string {

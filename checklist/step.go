@@ -79,6 +79,10 @@ type Change struct {
 	// Blocks is set with Short where going on would do harm.
 	Blocks bool `json:"blocks,omitempty"`
 
+	// Removes names the packages that apt removes, or may have to; an undo cannot
+	// bring them back.
+	Removes []string `json:"removes,omitempty"`
+
 	// Needs names the keys that the script finds in $ASLWIZ_SECRETS.
 	Needs []string `json:"needs,omitempty"`
 

@@ -8,14 +8,17 @@ import (
 
 // stepBashCompletion switches completion on in interactive shells.
 // Source: the page, "configure bash completion for interactive shells". The
-// package that the block reads comes with the step packages.
+// block reads what the package bash-completion brings, which a minimal system lacks.
 var stepBashCompletion = Step{
 	ID:    "bash-completion",
 	Title: "switch on completion in interactive shells",
 	Why:   "the Tab key then completes options, services and package names, for every user",
-	Limit: time.Minute,
-	Want: func(In) ([]Resource, error) {
+	Limit: 20 * time.Minute,
+	// Lists that were fetched meanwhile say more about what apt would do.
+	Follows: []string{"python", "users", "packages"},
+	Want: func(in In) ([]Resource, error) {
 		return []Resource{
+			packagesFor(in, "bash-completion"),
 			Edit{Path: "/etc/bash.bashrc", What: "the completion block is active", Apply: enableCompletion},
 		}, nil
 	},

@@ -123,11 +123,15 @@ func TestPreflightBlocks(t *testing.T) {
 		"clock far off":    {func(in *In, _ *replay) { in.Facts.Skew = -time.Hour }, "clock", false, "1h0m0s behind"},
 		"IPv6 nowhere":     {func(in *In, _ *replay) { in.Facts.Route6 = false }, checkIPv6, false, "no IPv6 default route"},
 		"cloud-init works": {func(_ *In, r *replay) { r.says("cloud-init", "running\n") }, "cloud-init", true, "still sets"},
-		"half-configured":  {func(_ *In, r *replay) { r.says("dpkg's state", "half-configured ok vim\n") }, "dpkg", false, ""},
-		"half-installed":   {func(_ *In, r *replay) { r.says("dpkg's state", "half-installed reinstreq vim\n") }, "dpkg", true, "by hand"},
-		"no mirror":        {func(_ *In, r *replay) { r.says("apt's sources", "ok a 80\nno b 443\n") }, "apt's sources", false, "b port 443"},
-		"expired":          {func(_ *In, r *replay) { r.says("root's password", "expired\n") }, "root's password", false, "expired"},
-		"a slow report":    {func(_ *In, r *replay) { r.mute("security updates") }, "security updates", false, ""},
+		"half-configured":  {func(_ *In, r *replay) { r.says("dpkg's state", "half-configured ok vim\n") }, "dpkg", false, "vim is unpacked and not configured"},
+		"half-installed":   {func(_ *In, r *replay) { r.says("dpkg's state", "half-installed reinstreq vim\n") }, "dpkg", true, "vim is installed only in part"},
+		"broken sources": {func(_ *In, r *replay) {
+			r.says("apt's sources", "bad Malformed entry 1 in list file /etc/apt/sources.list (Component)\n")
+		}, "apt's sources", true, "/etc/apt/sources.list (Component)"},
+		"no sources":    {func(_ *In, r *replay) { r.says("apt's sources", "") }, "apt's sources", false, "no http or https source"},
+		"no mirror":     {func(_ *In, r *replay) { r.says("apt's sources", "ok a 80\nno b 443\n") }, "apt's sources", false, "b port 443"},
+		"expired":       {func(_ *In, r *replay) { r.says("root's password", "expired\n") }, "root's password", false, "expired"},
+		"a slow report": {func(_ *In, r *replay) { r.mute("security updates") }, "security updates", false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReplay(t, "debian12-done")

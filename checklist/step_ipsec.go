@@ -82,7 +82,7 @@ func wantFarEnd(in In, p Peer, far Facts) ([]Resource, error) {
 	for _, pair := range t.Pairs {
 		firewall.Us = append(firewall.Us, pair.Local)
 	}
-	out := append([]Resource{d.rivals(mirror), Packages{Names: d.packages}, firewall}, d.includes("")...)
+	out := append([]Resource{d.rivals(mirror), Packages{Names: d.packages, Remove: in.Answers.Packages.Remove}, firewall}, d.includes("")...)
 	return append(out, Service{Unit: d.unit}, r), nil
 }
 

@@ -20,7 +20,7 @@ var stepLogging = Step{
 	Title:    "send the log to the log host",
 	Why:      "what a server logged is of use when it is read beside the others', and when the server itself is gone",
 	Limit:    20 * time.Minute,
-	Follows:  []string{"python", "packages", "postfix", "snmp"},
+	Follows:  []string{"python", "users", "packages", "bash-completion", "postfix", "snmp"},
 	Services: loggingServices,
 	Want:     wantLogging,
 }
@@ -44,7 +44,7 @@ func wantLogging(in In) ([]Resource, error) {
 		return nil, err
 	}
 	return []Resource{
-		Packages{Names: []string{"rsyslog"}, Release: in.Facts.Release},
+		packagesFor(in, "rsyslog"),
 		File{
 			Path: logForward, Content: content,
 			After: []string{"systemctl --no-block try-restart rsyslog.service"},

@@ -20,14 +20,14 @@ var stepPackages = Step{
 	Title:    "install the software that all servers need",
 	Why:      "every later step configures something that this line installs",
 	Limit:    time.Hour,
-	Follows:  []string{"python"},
+	Follows:  []string{"python", "users"},
 	Services: packageServices,
 	Want: func(in In) ([]Resource, error) {
 		r := in.Facts.Release
 		if r.Dir == "" {
 			return nil, errors.New(r.Name + " is not a release that aslwiz knows: what it calls the page's packages is not known")
 		}
-		want := []Resource{Packages{Names: pagePackages, Release: r, Extra: r.Extra, Mend: true}}
+		want := []Resource{Packages{Names: pagePackages, Release: r, Extra: r.Extra, Mend: true, Remove: in.Answers.Packages.Remove}}
 		for _, unit := range packageServices(in) {
 			want = append(want, Service{Unit: unit})
 		}

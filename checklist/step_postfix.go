@@ -19,7 +19,7 @@ var stepPostfix = Step{
 	Why:   "cron jobs and failing services write to root; without a relay nobody ever reads it",
 	Limit: 20 * time.Minute,
 	// Postfix takes its name from the host name when it is installed.
-	Follows:  []string{"python", "packages", "hostname"},
+	Follows:  []string{"python", "users", "packages", "bash-completion", "hostname"},
 	Services: postfixServices,
 	Want:     wantPostfix,
 }
@@ -44,7 +44,7 @@ func wantPostfix(in In) ([]Resource, error) {
 			Apply: func(old string) (string, error) { return setAliases(old, m), nil },
 		},
 		preseed{name: name, relay: relay, root: m.Root},
-		Packages{Names: []string{"postfix", "mailutils"}, Release: in.Facts.Release},
+		packagesFor(in, "postfix", "mailutils"),
 		postfixConfigured,
 	}
 	for _, p := range postfixParameters(name, relay) {
@@ -100,6 +100,7 @@ func (p preseed) Compare(answers []remote.Answer) (Change, error) {
 
 func (p preseed) lines(kind string) []string {
 	return []string{
+		"wait_for_apt # who installs also holds debconf's answers",
 		"echo '+ debconf-set-selections'",
 		"debconf-set-selections <<'ANSWERS'",
 		"postfix postfix/main_mailer_type select " + kind,
@@ -118,7 +119,7 @@ var postfixConfigured = BroughtSetting{
 	Title: "postfix's own configuration",
 	Read:  needsPostconf + "if [ -e /etc/postfix/main.cf ]; then echo there; else echo missing; fi",
 	Want:  "there",
-	Set:   "[ -e /etc/postfix/main.cf ] || run env DEBIAN_FRONTEND=noninteractive dpkg-reconfigure postfix",
+	Set:   "[ -e /etc/postfix/main.cf ] || { wait_for_apt; run env DEBIAN_FRONTEND=noninteractive dpkg-reconfigure postfix; }",
 }
 
 // parameter is one of main.cf.

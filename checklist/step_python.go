@@ -11,7 +11,7 @@ var stepPython = Step{
 	Limit: 20 * time.Minute,
 	Want: func(in In) ([]Resource, error) {
 		return []Resource{
-			Packages{Names: []string{"python"}, Release: in.Facts.Release},
+			packagesFor(in, "python"),
 			// A python of somebody's own before ours in the search path would do
 			// Ansible no good, and is not ours to remove.
 			BroughtSetting{

@@ -35,7 +35,7 @@ var stepSNMP = Step{
 	Title:    "let the monitoring system ask by SNMP",
 	Why:      "the monitoring team sees load, disks and traffic only if the server answers their system",
 	Limit:    20 * time.Minute,
-	Follows:  []string{"python", "packages", "postfix"},
+	Follows:  []string{"python", "users", "packages", "bash-completion", "postfix"},
 	Services: snmpServices,
 	Want:     wantSNMP,
 }
@@ -65,7 +65,7 @@ func wantSNMP(in In) ([]Resource, error) {
 		access = snmpCommunityFor(s)
 	}
 	return []Resource{
-		Packages{Names: []string{"snmpd"}, Release: in.Facts.Release},
+		packagesFor(in, "snmpd"),
 		BroughtEdit{
 			Path: hostsAllow, What: "snmpd answers " + strings.Join(s.NMS, ", ") + " alone",
 			Apply: func(old string) (string, error) { return setHostsAllow(old, s.NMS), nil },

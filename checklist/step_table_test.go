@@ -156,21 +156,21 @@ func TestPackages(t *testing.T) {
 		{name: "all there", installed: "ntpsec vim ncdu", lists: "x_Packages", same: true},
 		{
 			name: "one missing", installed: "ntpsec vim", offered: "ncdu", lists: "x_Packages",
-			script: []string{"apt_get update", "apt_get install -y -- ncdu"},
+			script: []string{"apt_get update", "apt_install '' ncdu"},
 		},
 		{
 			name: "cut off before", installed: "ntpsec vim ncdu", lists: "x_Packages", trouble: "half-configured ok vim\n",
-			script: []string{"run dpkg --configure -a"},
+			script: []string{"dpkg_configure"},
 		},
 		{
 			name: "cut off before, and one missing", installed: "vim ncdu", offered: "ntpsec", lists: "x_Packages", trouble: "unpacked ok vim\n",
-			script: []string{"run dpkg --configure -a", "apt_get update", "apt_get install -y -- ntpsec"},
+			script: []string{"dpkg_configure", "apt_get update", "apt_install '' ntpsec"},
 		},
 		{name: "apt offers one not", installed: "ntpsec vim", lists: "x_Packages", same: true, short: "apt on the server offers no ncdu"},
-		{name: "apt has no lists", installed: "vim", script: []string{"apt_get update", "for name in ntpsec ncdu; do", "apt_get install -y -- $offered"}},
+		{name: "apt has no lists", installed: "vim", script: []string{"apt_get update", "apt_install '' ntpsec ncdu"}},
 		{
 			name: "one missing, one not offered", installed: "vim", offered: "ncdu", lists: "x_Packages", short: "offers no ntpsec",
-			script: []string{"for name in ntpsec; do", "apt_get install -y -- $offered ncdu"},
+			script: []string{"apt_install '' ncdu ntpsec"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -179,6 +179,7 @@ func TestPackages(t *testing.T) {
 				{Probe: probes[0], Out: []byte(policy(tt.installed, tt.offered, ""))},
 				{Probe: probes[1], Out: []byte(tt.lists)},
 				{Probe: probes[2], Out: []byte(tt.trouble)},
+				{Probe: probes[3]},
 			})
 			if err != nil {
 				t.Fatal(err)

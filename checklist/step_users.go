@@ -28,7 +28,9 @@ var stepUsers = Step{
 	ID:    "users",
 	Title: "let the admins in by their keys",
 	Why:   "with a user of their own for each admin the log says who did what, and one key can go without the others",
-	Limit: 5 * time.Minute,
+	Limit: 20 * time.Minute,
+	// sudo is installed where root alone logged in until now.
+	Follows: []string{"python"},
 	// Nothing is taken away, but by an undo: perhaps the key by which the admin came.
 	Guarded: true,
 	Want:    wantUsers,
@@ -39,6 +41,7 @@ func wantUsers(in In) ([]Resource, error) {
 	if len(in.Answers.Admins) == 0 {
 		return append(out, manual("admins", "the answers name no admins: admins is the list of people with their public keys")), nil
 	}
+	out = append(out, packagesFor(in, "sudo"))
 	var names []string
 	for i, a := range in.Answers.Admins {
 		u := adminUser{name: a.Name}

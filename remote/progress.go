@@ -83,9 +83,14 @@ func keep(b []byte) []byte {
 	return b[:min(len(b), maxPending)]
 }
 
-// progress reads "apt pmstatus:PACKAGE:PERCENT:TEXT" and dlstatus alike.
+// progress reads "apt pmstatus:PACKAGE:PERCENT:TEXT", dlstatus alike, and wait, which
+// knows no percentage.
 func (r *logReader) progress(line string) {
 	f := strings.SplitN(strings.TrimPrefix(line, aptMark[1:]), ":", 4)
+	if len(f) == 4 && f[0] == "wait" {
+		r.percent, r.doing, r.changed = -1, r.clean(f[3]), true
+		return
+	}
 	if len(f) != 4 || f[0] != "pmstatus" && f[0] != "dlstatus" {
 		return
 	}

@@ -4,7 +4,7 @@
 #
 #   meta manifest script stager after/N set/N.read set/N.write new/N   staged
 #   before/N index reserve spare                                what was there
-#   status undo log left decision why hurry stop chain aside/N told   while and after it ran
+#   status undo log left decision why hurry stop cause chain aside/N told   while and after it ran
 #   undo undo.who undo.baseline undo.proved undo.hurry redo/N   while it is undone
 #
 # unproved, beside all folders: id, boot, and atboot or live, of guarded steps in their
@@ -12,7 +12,8 @@
 # manifest: kind, number, path or name, hash before, hash after, mode, owner.
 # index: kind, number, hash before, hash after, mode, owner, real path, name.
 # For tests: ASLWIZ_ROOT puts everything below another root, ASLWIZ_PATIENCE is how
-# many seconds settings get to take effect.
+# many seconds settings get to take effect, ASLWIZ_APT_PATIENCE how many a step waits for
+# apt's locks.
 # shellcheck disable=SC1007,SC1010,SC2015 # reviewed: empty values, the word done, A && B || C
 set -u
 umask 077
@@ -32,6 +33,7 @@ U=$T/../../unproved
 L=$T/log # see log_to
 id= step= limit=3600 guard= through= reboots= atboot= chain= undecided=0
 state=staged code=0 reason= since=0 boot= up=0 ended= pid= detail=
+apt_patience=${ASLWIZ_APT_PATIENCE:-600} unfetched=
 
 # --- state ---------------------------------------------------------------
 
@@ -279,6 +281,67 @@ as_user() { # NAME CMD...
   timeout -k 5 60 runuser -u "$_w" -- "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
+# --- packages --------------------------------------------------------------
+
+because() { # TEXT: the cause of a failure, for the reason that people read
+  printf '%s\n' "$1" | head -c 1000 >"$T/cause"
+  printf '%s\n' "$1"
+}
+
+# Installs packages; apt removes only what the plan named, in REMOVABLE. What would go is
+# asked once the lists are fresh, which on a new server is later than the plan.
+apt_install() { # 'REMOVABLE...' NAME...
+  _may=" $1 "
+  shift
+  _names=$(offered "$@")
+  _no=
+  for _n; do
+    case "
+$_names
+" in *"
+$_n
+"*) ;; *) _no="$_no, $_n" ;; esac
+  done
+  [ -z "$_no" ] || echo "apt offers no ${_no#, }: left out"
+  if [ -z "$_names" ]; then
+    because "${unfetched:-apt offers no ${_no#, }: check /etc/apt/sources.list and /etc/apt/sources.list.d on the server}"
+    return 100
+  fi
+  # shellcheck disable=SC2086 # one word a package
+  set -- $_names
+  _no= _gone=
+  for _n in $(would_remove "$@"); do
+    _gone="$_gone $_n"
+    case $_may in *" $_n "*) ;; *) _no="$_no, $_n" ;; esac
+  done
+  if [ -n "$_no" ]; then
+    because "apt would remove ${_no#, }, which the plan does not name; nothing was installed. If that may go, add it to packages.remove in the answers"
+    return 100
+  fi
+  if [ -z "$_gone" ]; then
+    apt_get install -y --no-remove -- "$@"
+  else
+    echo "apt removes$_gone, as the plan says"
+    apt_get install -y -- "$@"
+  fi
+}
+
+offered() { # NAME...: prints those that apt could install, one a line
+  apt-cache policy "$@" | while IFS= read -r _w; do
+    case $_w in
+      '  Candidate: (none)') ;;
+      '  Candidate: '*) echo "$_n" ;;
+      ' '*) ;;
+      *:) _n=${_w%:} ;;
+    esac
+  done
+}
+
+# A simulation needs no lock and changes nothing. Where it fails, apt-get itself will say why.
+would_remove() { # NAME...: prints what apt-get would remove
+  apt-get -s -q -y install -- "$@" 2>/dev/null </dev/null | sed -n 's/^\(Remv\|Purg\) \([^ ]*\).*/\2/p'
+}
+
 # apt-get, without a question and without a terminal. Its progress goes to the
 # log behind a control character. A stop reaches apt-get alone, once: dpkg must
 # not be cut off in the middle.
@@ -286,11 +349,12 @@ as_user() { # NAME CMD...
 # Where dpkg was cut off earlier, apt-get refuses to begin until that is finished.
 apt_get() { # ARGS...
   _c=0
-  run_apt "$@" || _c=$?
+  try_apt "$@" || _c=$?
   if [ $_c = 0 ] || ! dpkg_was_cut_off; then return $_c; fi
-  run env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a </dev/null || :
-  run_apt -y --no-remove --fix-broken install # what was unpacked may lack what it needs
-  run_apt "$@"
+  dpkg_configure || :
+  _c=0
+  { try_apt -y --no-remove --fix-broken install && try_apt "$@"; } || _c=$? # what was unpacked may lack what it needs
+  return $_c
 }
 
 # What dpkg was writing is left in numbered files, packages half installed. Somebody
@@ -298,6 +362,73 @@ apt_get() { # ARGS...
 dpkg_was_cut_off() {
   for _w in "$R"/var/lib/dpkg/updates/[0-9]*; do [ ! -e "$_w" ] || return 0; done
   [ -n "$(dpkg --audit 2>/dev/null)" ]
+}
+
+dpkg_configure() {
+  wait_for_apt
+  run env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a \
+    dpkg --force-confdef --force-confold --configure -a </dev/null
+}
+
+# Runs apt-get again where somebody took a lock just before it.
+try_apt() { # ARGS...
+  while :; do
+    rm -f "$T/cause"
+    wait_for_apt
+    _at=$(stat -c %s "$T/log" 2>/dev/null) || _at=0
+    _a=0
+    run_apt "$@" || _a=$?
+    _w=$(complaints "$_at")
+    case $_a:$_w in
+      0:*'ailed to fetch '*) unfetched=$(printf '%s\n' "$_w" | why_apt) ;; # apt-get makes do with old lists, or none
+      0:*) ;;
+      *'Could not get lock'*)
+        [ "$apt_patience" -gt 0 ] || break
+        sleep 5
+        apt_patience=$((apt_patience - 5))
+        continue
+        ;;
+      *) because "${unfetched:-$(printf '%s\n' "$_w" | why_apt)}" ;;
+    esac
+    return $_a
+  done
+  _w=${_w#*Could not get lock }
+  because "apt could not begin: it could not get lock ${_w%%
+*}. Wait until that program has ended, then run the step again"
+  return $_a
+}
+
+complaints() { # OFFSET: what apt-get and dpkg complained of since then
+  tail -c "+$(($1 + 1))" "$T/log" 2>/dev/null |
+    grep -e '^E: ' -e '^W: Failed to fetch ' -e 'No space left on device' -e '^dpkg: error processing ' | head -c 8000
+}
+
+why_apt() { # reads what was complained of; prints the cause in one line
+  _e= _k=
+  while IFS= read -r _w; do
+    case $_w in
+      *'enough free space in '*)
+        _w=${_w##*enough free space in } _w=${_w%.}
+        _k="the disk is full: apt has no room in $_w ($(df -hP "$R$_w" 2>/dev/null | sed -n '2s/.* \([^ ]*\) *[0-9]*% .*/\1/p') free)"
+        ;;
+      *'No space left on device'*) _k='the disk is full: no space left on the device' ;;
+      'E: Unable to locate package '*) _e="${_e:-apt offers no ${_w##* }: check /etc/apt/sources.list and /etc/apt/sources.list.d on the server}" ;;
+      'E: Package '*' has no installation candidate')
+        _w=${_w#*\'}
+        _e="${_e:-apt offers no ${_w%%\'*}: check /etc/apt/sources.list and /etc/apt/sources.list.d on the server}"
+        ;;
+      ?': Failed to fetch '*)
+        _w=${_w#*fetch }
+        _e="${_e:-apt could not fetch ${_w%% *}: ${_w#* }}"
+        ;;
+      'dpkg: error processing '*)
+        _w=${_w#*processing } _w=${_w#package } _w=${_w#archive }
+        _e="${_e:-dpkg failed on ${_w%% *}: see what it says in the log}"
+        ;;
+      'E: '*) _e="${_e:-apt-get failed: ${_w#E: }}" ;;
+    esac
+  done
+  echo "${_k:-${_e:-apt-get failed and did not say why}}"
 }
 
 run_apt() { # ARGS...
@@ -309,15 +440,64 @@ run_apt() { # ARGS...
   while IFS= read -r _w; do printf '\036apt %s\n' "$_w"; done <"$T/apt.fifo" &
   _r=$!
   env --default-signal=INT DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a \
-    apt-get -q -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 -o APT::Status-Fd=8 \
+    apt-get -q -o DPkg::Lock::Timeout=5 -o Dpkg::Use-Pty=0 -o APT::Status-Fd=8 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" 8>"$T/apt.fifo" </dev/null &
   echo $! >"$T/apt.pid"
-  _c=0
-  wait $! || _c=$?
+  _s=0
+  wait $! || _s=$?
   rm -f "$T/apt.pid"
   wait $_r || :
   [ ! -e "$T/stop" ] || exit 130
-  return $_c
+  return $_s
+}
+
+# Waits until nobody holds one of apt's locks; apt-get itself waits for dpkg's alone. It is
+# bounded for the whole step.
+wait_for_apt() {
+  _n=0
+  while apt_holder; do
+    if [ "$apt_patience" -le 0 ]; then
+      because "apt could not begin: $who has held $what for $_n s. Wait until it has ended, then run the step again"
+      exit 100
+    fi
+    [ $((_n % 60)) != 0 ] || echo "waiting for $who, which holds $what$([ $_n = 0 ] || echo ", $_n s")"
+    [ $((_n % 2)) != 0 ] || printf '\036apt wait::-1:waiting for %s, which holds %s, %s s\n' "$who" "$what" "$_n"
+    sleep 1
+    [ ! -e "$T/stop" ] || exit 130
+    _n=$((_n + 1)) apt_patience=$((apt_patience - 1))
+  done
+}
+
+apt_holder() { # sets who holds one of apt's locks, and what it is to people
+  for _w in "dpkg's lock:lib/dpkg/lock-frontend" "dpkg's lock:lib/dpkg/lock" "apt's lists:lib/apt/lists/lock" \
+    "apt's downloads:cache/apt/archives/lock"; do
+    what=${_w%%:*}
+    held_by "$R/var/${_w#*:}" || continue
+    who="$(program_of "$_p") (pid $_p)"
+    return 0
+  done
+  return 1
+}
+
+held_by() { # PATH: sets _p to the process that has it locked
+  _i=$(stat -c %i "$1" 2>/dev/null) || return 1
+  while read -r _ _ _ _ _p _v _; do
+    case $_v in *:"$_i") ;; *) continue ;; esac
+    # The same number on another file system is another file.
+    ! stat -L -c %d:%i "/proc/$_p/fd"/* 2>/dev/null | grep -qxF "$(stat -c %d:%i "$1")" || return 0
+  done </proc/locks
+  return 1
+}
+
+program_of() { # PID: "unattended-upgrade", not the Python that runs it
+  {
+    tr '\000' '\n' <"/proc/$1/cmdline" | head -c 4000 | while IFS= read -r _w; do
+      _w=${_w##*/}
+      case $_w in python[0-9]* | perl* | sh | bash | dash | env | -* | '') continue ;; esac
+      printf '%s' "$_w" | tr -cd 'A-Za-z0-9._+-' | head -c 60
+      break
+    done
+  } 2>/dev/null
 }
 
 # --- the job --------------------------------------------------------------
@@ -382,7 +562,10 @@ sweep() {
 finish() {
   case $stopping:$code in
     :0) how=done why= ;;
-    :*) how=failed why="the script ended with status $code" ;;
+    :*)
+      how=failed why="the script ended with status $code"
+      { read -r k; } 2>/dev/null <"$T/cause" && why=${k:-$why}
+      ;;
     *) how=stopped why=$stopping ;;
   esac
   if [ -n "$guard" ]; then
@@ -978,16 +1161,9 @@ resolve() { # a state that the machine's going down has overtaken
   fi
 }
 
-lock_holder() {
-  for k in /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock /var/cache/apt/archives/lock; do
-    k=$(stat -c %i "$k" 2>/dev/null) || continue
-    while read -r _ _ _ _ p v _; do
-      case $v in *:"$k") ;; *) continue ;; esac
-      case $(cat "/proc/$p/cgroup" 2>/dev/null) in *aslwiz-job*) continue ;; esac
-      printf '%s (pid %s)\n' "$(head -c 200 "/proc/$p/cmdline" | tr '\000-\037' ' ')" "$p"
-      return
-    done </proc/locks
-  done
+lock_holder() { # for whoever follows a log that is silent
+  apt_holder || return 0
+  case $(cat "/proc/$_p/cgroup" 2>/dev/null) in *aslwiz-job*) ;; *) echo "$who" ;; esac
 }
 
 poll() { # OFFSET TENTHS-OF-A-SECOND [holder]

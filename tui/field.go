@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"aslwiz/checklist"
@@ -29,6 +30,7 @@ type field struct {
 	kind    fieldKind
 	choices func(checklist.Facts) []choice
 	now     func(checklist.Facts) string // what the server has now, offered when there is no answer yet
+	rare    bool                         // answered when somebody asks for it, not before the step is shown
 }
 
 type choice struct{ value, label string }
@@ -42,6 +44,11 @@ func fieldsOf(step string, a checklist.Answers) []field {
 		}
 	}
 	return out
+}
+
+// onlyRare says whether a step asks nothing before it is shown.
+func onlyRare(fields []field) bool {
+	return !slices.ContainsFunc(fields, func(f field) bool { return !f.rare })
 }
 
 // allFields are the questions in their order, with those about each admin and

@@ -65,6 +65,11 @@ var fieldTable = []field{
 	},
 
 	{
+		path: "packages.remove", step: "packages", label: "Packages apt may remove", kind: manyText, rare: true, example: "chrony",
+		help: "Usually empty. When the plan stops because apt would remove a package that you can do without, name it here. Separate several by spaces. Undo cannot bring them back.",
+	},
+
+	{
 		path: "time.servers", step: "time", label: "Time servers", kind: manyText, example: "ntp1.example.net ntp2.example.net",
 		help: "NTP servers to take the time from, at least four when you name any. Empty: those that the system comes with.",
 	},

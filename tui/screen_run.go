@@ -161,8 +161,11 @@ func (s *runScreen) statusLines(w int) []string {
 	if stepOf(r.step).Reboots && r.running {
 		out = append(out, wrap(w, "  ", "Waiting for: the server to go down; SSH to answer again; a new boot number; every way in to be tried.")...)
 	}
-	if r.percent > 0 {
+	switch {
+	case r.percent > 0:
 		out = append(out, fit("  "+bar(r.percent, min(24, w/4))+fmt.Sprintf(" %3.0f %%  ", r.percent)+r.doing, w))
+	case r.percent < 0 && r.doing != "": // what the step waits for
+		out = append(out, wrap(w, "  "+style.warn.Render("~")+" ", r.doing)...)
 	}
 	if r.silent > 0 {
 		text := "nothing heard for " + clock(r.silent) + "; it may just be working"

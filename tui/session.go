@@ -158,13 +158,13 @@ func (s *session) skip(id string) {
 // answered, or whether they were never shown.
 func (s *session) needsAnswers(id string) bool {
 	fields := fieldsOf(id, s.answers)
-	if len(fields) == 0 {
-		return false
-	}
 	for _, f := range fields {
 		if f.wrong(s.answers) != "" {
 			return true
 		}
+	}
+	if onlyRare(fields) {
+		return false
 	}
 	return s.unasked(id) || !s.asked[id] && !settled(s.status[id])
 }
@@ -195,7 +195,7 @@ func (s *session) asking(id string) (n int) {
 // unasked says whether a step has nothing to do only because its questions were
 // never put: without a mail relay, say, there is nothing to set up.
 func (s *session) unasked(id string) bool {
-	if s.asked[id] || len(fieldsOf(id, s.answers)) == 0 {
+	if s.asked[id] || onlyRare(fieldsOf(id, s.answers)) {
 		return false
 	}
 	p, read := s.plan[id]

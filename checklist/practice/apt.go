@@ -2,6 +2,7 @@ package practice
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,8 +50,8 @@ func (m *machine) packagesAnswer(p remote.Probe) remote.Answer {
 	for _, name := range p.Args {
 		v, ok := m.w.catalog[name]
 		have := m.packages[name] != ""
-		if !m.lists && name == "vim" { // vim-tiny, which is there, suggests it
-			apt.WriteString("vim:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n")
+		if !m.lists && !have && (name == "vim" || name == "bash-completion") { // what is there suggests it
+			fmt.Fprintf(&apt, "%s:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\n", name)
 		}
 		if !ok || !m.lists && !have {
 			continue
@@ -94,10 +95,10 @@ func (m *machine) closure(names []string) []pack {
 
 // aptUpdate is apt-get update.
 func (s *shell) aptUpdate() error {
-	s.say("+ apt-get update")
 	if err := s.aptLock(); err != nil {
 		return err
 	}
+	s.say("+ apt-get update")
 	for i, part := range []string{"bookworm InRelease [151 kB]", "bookworm-updates InRelease [55.4 kB]", "bookworm/main amd64 Packages [8792 kB]"} {
 		s.say(fmt.Sprintf("Get:%d http://deb.debian.org/debian %s", i+1, part))
 		if err := s.wait(400 * time.Millisecond); err != nil {
@@ -110,19 +111,115 @@ func (s *shell) aptUpdate() error {
 	return nil
 }
 
-// aptInstall is apt-get install: what it prints, what it takes, what it leaves.
-func (s *shell) aptInstall(names []string) error {
-	s.say("+ apt-get install -y -- " + strings.Join(names, " "))
+// kinds are what a server has one package of, and the packages that are one.
+var kinds = map[string][]string{"time-daemon": {"systemd-timesyncd", "chrony", "ntpsec"}}
+
+// kindOf is the kind of a package, "" for most.
+func kindOf(name string) string {
+	for _, k := range sortedKeys(kinds) {
+		if slices.Contains(kinds[k], name) {
+			return k
+		}
+	}
+	return ""
+}
+
+// gone are the installed packages that cannot stay beside todo.
+func (m *machine) gone(todo []pack) (out []string) {
+	for _, p := range todo {
+		for _, r := range kinds[kindOf(p.name)] {
+			if m.installed(r) && r != p.name {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+var removalWords = regexp.MustCompile(`^names=('[^']*'|\S*) may=('[^']*'|\S*)\n`)
+
+// removalsAnswer is what apt says that it would remove.
+func (m *machine) removalsAnswer(p remote.Probe) remote.Answer {
+	w := removalWords.FindStringSubmatch(p.Args[1])
+	if w == nil {
+		return m.notModelled(p)
+	}
+	var b strings.Builder
+	for name := range strings.FieldsSeq(unquote(w[2])) {
+		if m.installed(name) {
+			fmt.Fprintf(&b, "have %s\n", name)
+		}
+	}
+	var names []string
+	for name := range strings.FieldsSeq(unquote(w[1])) {
+		if _, ok := m.w.catalog[name]; ok && !m.installed(name) {
+			names = append(names, name)
+		}
+	}
+	if !m.lists || len(names) == 0 {
+		return said(p, b.String())
+	}
+	fmt.Fprintln(&b, "simulated")
+	todo := m.closure(names)
+	gone := m.gone(todo)
+	for _, name := range gone {
+		fmt.Fprintf(&b, "gone %s\n", name)
+	}
+	for _, t := range todo {
+		if k := kindOf(t.name); len(gone) > 0 && k != "" {
+			fmt.Fprintf(&b, "new %s\nagainst %s\n", t.name, k)
+		}
+	}
+	for _, name := range gone {
+		fmt.Fprintf(&b, "old %s %s\n", name, kindOf(name))
+	}
+	return said(p, b.String())
+}
+
+// because ends a script as its function of that name does, with a cause.
+func (s *shell) because(text string) error {
+	s.say(text)
+	s.r.cause = text
+	return exit(100)
+}
+
+// aptInstall is apt_install: it leaves out what apt does not offer, and removes nothing but
+// what may go.
+func (s *shell) aptInstall(may, names []string) error {
+	var offered, missing, no []string
+	for _, n := range names {
+		if _, ok := s.m.w.catalog[n]; ok {
+			offered = append(offered, n)
+		} else {
+			missing = append(missing, n)
+		}
+	}
+	if len(missing) > 0 {
+		s.say("apt offers no " + strings.Join(missing, ", ") + ": left out")
+	}
+	gone, flag := s.m.gone(s.m.closure(offered)), "--no-remove "
+	for _, n := range gone {
+		flag = ""
+		if !slices.Contains(may, n) {
+			no = append(no, n)
+		}
+	}
+	if len(no) > 0 {
+		return s.because("apt would remove " + strings.Join(no, ", ") + ", which the plan does not name; nothing was installed. If that may go, add it to packages.remove in the answers")
+	}
+	if len(gone) > 0 {
+		s.say("apt removes " + strings.Join(gone, " ") + ", as the plan says")
+	}
+	return s.install(flag, offered, gone)
+}
+
+// install is apt-get install: what it prints, what it takes, what it leaves.
+func (s *shell) install(flag string, names, gone []string) error {
 	if err := s.aptLock(); err != nil {
 		return err
 	}
+	s.say("+ apt-get install -y " + flag + "-- " + strings.Join(names, " "))
 	s.say("Reading package lists...", "Building dependency tree...", "Reading state information...")
-	for _, n := range names {
-		if _, ok := s.m.w.catalog[n]; !ok {
-			s.say("E: Unable to locate package " + n)
-			return exit(100)
-		}
-	}
 	todo := s.m.closure(names)
 	size := 0
 	var list []string
@@ -134,13 +231,21 @@ func (s *shell) aptInstall(names []string) error {
 		s.say("The following NEW packages will be installed:")
 		s.say(fold("  ", slices.Sorted(slices.Values(list)), 78)...)
 	}
-	s.say(fmt.Sprintf("0 upgraded, %d newly installed, 0 to remove and 0 not upgraded.", len(todo)))
+	if len(gone) > 0 {
+		s.say("The following packages will be REMOVED:")
+		s.say(fold("  ", slices.Sorted(slices.Values(gone)), 78)...)
+	}
+	s.say(fmt.Sprintf("0 upgraded, %d newly installed, %d to remove and 0 not upgraded.", len(todo), len(gone)))
 	if len(todo) == 0 {
 		return nil
 	}
 	s.say(fmt.Sprintf("Need to get %d kB of archives.", size))
 	if err := s.diskTrouble(); err != nil {
 		return err
+	}
+	for _, name := range gone {
+		delete(s.m.packages, name)
+		s.m.stopUnit(name + ".service")
 	}
 	return s.dpkg(todo)
 }
@@ -193,9 +298,6 @@ func (s *shell) configure(p pack) error {
 	m.freeKiB -= int64(p.kib * 4)
 	m.unpack("data/packages/" + p.name)
 	switch p.name {
-	case "ntpsec": // only one package may set the clock
-		delete(m.packages, "systemd-timesyncd")
-		m.stopUnit("systemd-timesyncd.service")
 	case "postfix":
 		m.configurePostfix()
 	case "snmpd":

@@ -127,6 +127,7 @@ var (
 	pids     = regexp.MustCompile(`pid=\d+,fd=\d+`)
 	stamps   = regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ fail2ban +\[\d+\]`)
 	known    = regexp.MustCompile(`(?m)^\S+\tnot-installed\t\n`) // dpkg knows the name, and no more
+	weights  = regexp.MustCompile(`(?m)^( \*\*\* \S+) \d+$`)     // whether the mirror has it, too
 	blanks   = regexp.MustCompile(`[ \t]+`)
 )
 
@@ -147,6 +148,7 @@ func (s state) plainly(out string) string {
 	out = pids.ReplaceAllString(out, "pid=n,fd=n")
 	out = stamps.ReplaceAllString(out, "TIME fail2ban")
 	out = known.ReplaceAllString(out, "")
+	out = weights.ReplaceAllString(out, "$1")
 	return blanks.ReplaceAllString(out, " ")
 }
 

@@ -9,24 +9,13 @@ import (
 
 func aptForms() []form {
 	return []form{
+		lineForm(`wait_for_apt #[^\n]*`, func(s *shell, _ []string) error { return s.aptLock() }),
 		lineForm(`apt_get update`, func(s *shell, _ []string) error { return s.aptUpdate() }),
-		textForm(`for name in ([^;]+); do\n  if LC_ALL=C apt-cache policy [^\n]*\n    offered=[^\n]*\n  else\n.*?  fi\ndone`, func(s *shell, w []string) error {
-			var offered []string
-			for name := range strings.FieldsSeq(w[1]) {
-				if _, ok := s.m.w.catalog[name]; ok {
-					offered = append(offered, name)
-				} else {
-					s.say("apt offers no " + name + ": left out")
-				}
-			}
-			s.vars = map[string]string{"$offered": strings.Join(offered, " ")}
-			return nil
+		lineForm(`apt_install '([^']*)' ([^\n]+)`, func(s *shell, w []string) error {
+			return s.aptInstall(strings.Fields(w[1]), strings.Fields(w[2]))
 		}),
-		lineForm(`apt_get install -y -- ([^\n]+)`, func(s *shell, w []string) error {
-			return s.aptInstall(strings.Fields(strings.ReplaceAll(w[1], "$offered", s.vars["$offered"])))
-		}),
-		lineForm(`run dpkg --configure -a`, func(s *shell, _ []string) error {
-			s.say("+ dpkg --configure -a")
+		lineForm(`dpkg_configure`, func(s *shell, _ []string) error {
+			s.say("+ env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a dpkg --force-confdef --force-confold --configure -a")
 			for _, name := range sortedKeys(s.m.packages) {
 				if s.m.packages[name] != "installed" {
 					if err := s.configure(s.m.w.catalog[name]); err != nil {
@@ -102,7 +91,7 @@ func mailForms() []form {
 			}
 			return nil
 		}),
-		lineForm(`\[ -e /etc/postfix/main\.cf \] \|\| run env DEBIAN_FRONTEND=noninteractive dpkg-reconfigure postfix`, func(s *shell, _ []string) error {
+		lineForm(`\[ -e /etc/postfix/main\.cf \] \|\| \{ wait_for_apt; run env DEBIAN_FRONTEND=noninteractive dpkg-reconfigure postfix; \}`, func(s *shell, _ []string) error {
 			s.m.configurePostfix()
 			return nil
 		}),

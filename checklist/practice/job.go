@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (m *machine) job(r *record) {
 		r.end(remote.TxStopped, err.Error())
 	case errors.As(err, &code):
 		r.status.Code = int(code)
-		r.end(remote.TxFailed, fmt.Sprintf("the script ended with status %d", int(code)))
+		r.end(remote.TxFailed, cmp.Or(r.cause, fmt.Sprintf("the script ended with status %d", int(code))))
 	default:
 		r.status.Code = 1
 		s.say(err.Error())
@@ -269,7 +270,6 @@ type shell struct {
 	m     *machine
 	r     *record
 	quiet bool // what is printed is of no interest
-	vars  map[string]string
 }
 
 func (s *shell) say(lines ...string) {

@@ -96,7 +96,7 @@ func newMachine(w *World, name, hostname string, last int) *machine {
 	m.write("/etc/resolv.conf", "nameserver "+resolver+"\n")
 	m.write(networkFile, fmt.Sprintf(freshInterfaces, m.home4(), m.home6()))
 	m.makeInitramfs()
-	for _, p := range []string{"systemd-timesyncd", "openssh-server", "ifupdown", "cron", "bash-completion"} {
+	for _, p := range []string{"systemd-timesyncd", "openssh-server", "ifupdown", "cron", "sudo", "dbus", "iputils-ping"} {
 		m.packages[p] = "installed"
 	}
 	m.addUnit("ssh.service", "enabled")

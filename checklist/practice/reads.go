@@ -53,6 +53,7 @@ func systemReads() map[string]read {
 		"cloud-init":               always("absent\n"),
 		"apt's sources":            printed((*machine).sources),
 		"dpkg's state":             printed((*machine).dpkgState),
+		"what apt would remove":    (*machine).removalsAnswer,
 		"security updates":         printed(either(func(m *machine) bool { return m.lists }, "0", "no lists")),
 		"root's password":          always("fine\n"),
 		"your own key":             always("admin 1 .ssh/authorized_keys .ssh/authorized_keys2\n"),

@@ -27,6 +27,7 @@ type record struct {
 	news     chan struct{} // closed and made anew when something is added
 	stop     bool
 	told     bool
+	cause    string // why its script failed, where it says so
 	boot     string // that it began in
 }
 

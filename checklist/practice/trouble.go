@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"aslwiz/remote"
 )
 
 // trouble is something that goes wrong in life, and whether it did.
@@ -24,7 +22,8 @@ func Troubles() []Trouble {
 	return []Trouble{
 		{"dns", "the server's AAAA record is entered only half a minute after its restart"},
 		{"peer", "the other end of a tunnel cannot be reached until half a minute after the restart"},
-		{"apt", "another program holds apt's lock for 30 seconds"},
+		{"apt", "another program holds apt's lists for 30 seconds"},
+		{"chrony", "chrony sets the clock already, and the package of the page would remove it"},
 		{"link", "the connection is lost in the middle of the step packages"},
 		{"firewall", "the firewall shuts you out the first time, and is taken back"},
 		{"disk", "the disk is full when the packages are to be fetched, the first time"},
@@ -42,6 +41,14 @@ func (w *World) letTrouble(name string) error {
 		return fmt.Errorf("there is no trouble %q: %s", name, strings.Join(names, ", "))
 	}
 	w.trouble[name] = &trouble{name: name}
+	if name == "chrony" {
+		s := w.server()
+		s.stopUnit("systemd-timesyncd.service")
+		delete(s.packages, "systemd-timesyncd")
+		s.packages[name] = "installed"
+		s.addUnit("chrony.service", "enabled")
+		_ = s.startUnit("chrony.service") // it always can
+	}
 	return nil
 }
 
@@ -81,14 +88,12 @@ func (s *shell) aptLock() error {
 	if s.m.name != serverName || !s.m.w.first("apt") {
 		return nil
 	}
-	const holder = "/usr/bin/python3 /usr/bin/unattended-upgrade"
-	s.say("Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)...")
-	for at := 5 * time.Second; at <= 30*time.Second; at += 5 * time.Second {
-		if err := s.wait(5 * time.Second); err != nil {
+	const waiting = "waiting for unattended-upgrade (pid 812), which holds apt's lists"
+	s.say(waiting)
+	for at := range 15 {
+		s.progress(-1, fmt.Sprintf("%s, %d s", waiting, 2*at))
+		if err := s.wait(2 * time.Second); err != nil {
 			return err
-		}
-		if at >= 20*time.Second {
-			s.r.add(s.m.w.clock.Now(), remote.Progress{Silent: at, Holder: holder + " (pid 812)"})
 		}
 	}
 	return nil
@@ -108,7 +113,7 @@ func (s *shell) diskTrouble() error {
 	}
 	s.say("E: You don't have enough free space in /var/cache/apt/archives/.",
 		"PRACTICE: on a real server you would now look with df -h what fills the disk. Here somebody makes room while you read this: run the step again.")
-	return exit(100)
+	return s.because("the disk is full: apt has no room in /var/cache/apt/archives/ (12M free)")
 }
 
 // firewallTrouble shuts SSH by something that the rules do not show.

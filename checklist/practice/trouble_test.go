@@ -18,7 +18,7 @@ func TestTroubles(t *testing.T) {
 	}{
 		"dns":      {red: "dns"},
 		"peer":     {red: "ipsec"},
-		"apt":      {says: "unattended-upgr"},
+		"apt":      {says: "waiting for unattended-upgrade (pid 812), which holds apt's lists"},
 		"link":     {says: "the connection was lost"},
 		"firewall": {failed: "firewall", says: "what was there before is being restored"},
 		"disk":     {failed: "packages", says: "enough free space"},
@@ -51,6 +51,41 @@ func TestTroubles(t *testing.T) {
 	}
 	if _, err := New(NewClock(Max), "rain"); err == nil {
 		t.Error("a trouble that there is not")
+	}
+}
+
+// What is not the page's to remove stops the step: in the script, where the plan could not
+// know yet, and in the plan once it can. Nothing is installed until the answers agree.
+func TestRemovalIsAgreedTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "chrony")
+	a := w.Answers()
+	packages, _ := checklist.StepByID("packages")
+	apply := func() (checklist.StepResult, string) {
+		var events []checklist.Event
+		r, err := checklist.Apply(t.Context(), w.Host(), a, checklist.ApplyOptions{
+			Steps: []checklist.Step{packages}, Emit: func(e checklist.Event) { events = append(events, e) },
+		})
+		if err != nil || len(r.Steps) != 1 {
+			t.Fatal(r, err)
+		}
+		return r.Steps[0], told(events)
+	}
+	r, _ := apply()
+	if r.Status != checklist.StepFailed || !strings.HasPrefix(r.Reason, "apt would remove chrony, which the plan does not name; nothing was installed") {
+		t.Errorf("before apt had lists: %+v", r)
+	}
+	r, _ = apply()
+	if r.Status != checklist.StepFailed || !strings.Contains(r.Reason, "chrony cannot be installed beside ntpsec") || !strings.Contains(r.Reason, "packages: {remove: [chrony]}") {
+		t.Errorf("by the plan: %+v", r)
+	}
+	if m := w.server(); !m.installed("chrony") || m.installed("ntpsec") || m.installed("fail2ban") {
+		t.Errorf("something was done: %v", m.packages)
+	}
+	a.Packages.Remove = []string{"chrony"}
+	r, says := apply()
+	if m := w.server(); r.Status != checklist.StepChanged || m.installed("chrony") || !m.installed("ntpsec") {
+		t.Errorf("agreed to: %+v\n%s", r, says)
 	}
 }
 

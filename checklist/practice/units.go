@@ -32,6 +32,7 @@ func services() []service {
 	return []service{
 		{name: "ssh.service", pack: "openssh-server"},
 		{name: "systemd-timesyncd.service", pack: "systemd-timesyncd"},
+		{name: "chrony.service", pack: "chrony"},
 		{name: "aslwiz-firewall.service", exited: true, start: (*machine).loadRules},
 		{name: "haveged.service", pack: "haveged"},
 		{name: "ntpsec.service", pack: "ntpsec", start: func(m *machine) error {

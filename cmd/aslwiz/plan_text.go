@@ -159,7 +159,7 @@ func (p planPrinter) summary(s server, plan checklist.Plan) {
 	}
 	if count[checklist.StepPending] > 0 {
 		fmt.Fprintln(p.out, wrap("", "In the scripts, put PATH installs a file as its diff shows it, run COMMAND runs a command "+
-			"and says so in the log, and apt_get is an apt-get that asks nothing; `aslwiz plan --show-runner` prints the program behind them."))
+			"and says so in the log, apt_get is an apt-get that asks nothing and waits for its locks, and apt_install installs and removes nothing but what it names first; `aslwiz plan --show-runner` prints the program behind them."))
 	}
 	fmt.Fprintf(p.out, "to carry it out: aslwiz apply %s\n", s.arg)
 }

@@ -1,6 +1,7 @@
 # The other end of the tunnel nms, for a root shell on nms (Debian 12 (bookworm)).
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 apt-get update </dev/null
-apt-get install -y strongswan-starter strongswan-charon libstrongswan-standard-plugins </dev/null
+apt-get install -y --no-remove strongswan-starter strongswan-charon libstrongswan-standard-plugins </dev/null
 grep -qxF 'include /etc/ipsec.d/*.conf' /etc/ipsec.conf || printf '\n%s\n' 'include /etc/ipsec.d/*.conf' >>/etc/ipsec.conf
 grep -qxF 'include /etc/ipsec.d/*.secrets' /etc/ipsec.secrets || printf '\n%s\n' 'include /etc/ipsec.d/*.secrets' >>/etc/ipsec.secrets
 cat >/etc/ipsec.d/stats.conf <<'EOF'
