@@ -491,9 +491,14 @@ held_by() { # PATH: sets _p to the process that has it locked
 
 program_of() { # PID: "unattended-upgrade", not the Python that runs it
   {
+    _x=
     tr '\000' '\n' <"/proc/$1/cmdline" | head -c 4000 | while IFS= read -r _w; do
+      case $_w in
+        -[cem]) _w=$_x ;; # its program is text
+        -* | '') continue ;;
+      esac
       _w=${_w##*/}
-      case $_w in python[0-9]* | perl* | sh | bash | dash | env | -* | '') continue ;; esac
+      case $_x:$_w in :python[0-9]* | :perl* | :sh | :bash | :dash) _x=$_w && continue ;; esac
       printf '%s' "$_w" | tr -cd 'A-Za-z0-9._+-' | head -c 60
       break
     done

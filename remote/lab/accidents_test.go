@@ -36,7 +36,7 @@ func accidents(t *testing.T) {
 	until(t, 10*time.Minute, "apt unpacks", func() bool { return strings.Contains(log.String(), "Unpacking") })
 	killAslwiz(t, w)
 	_ = first.Wait()
-	if !regexp.MustCompile(`held by .*perl`).MatchString(log.String()) {
+	if !regexp.MustCompile(`waiting for perl \(pid \d+\), which holds dpkg's lock`).MatchString(log.String()) {
 		t.Errorf("who held dpkg's lock is not said:\n%s", log)
 	}
 
@@ -102,7 +102,7 @@ func ctrlC(t *testing.T, w *wizard) {
 		on(t, Container, "DEBIAN_FRONTEND=noninteractive apt-get -qq purge ncdu >/dev/null; systemctl stop holder 2>/dev/null; "+holder)
 		x := ptytest.Start(t, w.command(t.Context(), "apply", "--yes", "--only", "packages"), 100, 30)
 		x.Patience = 2 * time.Minute
-		x.Until("held by")
+		x.Until("waiting for perl")
 		x.Press("ctrl+c")
 		x.Until("l = leave it running")
 		x.Type(c.answer + "\n")
