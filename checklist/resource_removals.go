@@ -48,7 +48,7 @@ func (r removals) probe() remote.Probe {
 	for _, n := range r.names {
 		may = append(may, replaced[n]...)
 	}
-	return remote.ReadSetting("what apt would remove", "names="+quote(strings.Join(r.names, " "))+" may="+quote(strings.Join(may, " "))+removalsRead).Within(time.Minute)
+	return remote.ReadSetting("what apt would remove", "names="+quote(strings.Join(r.names, " "))+" may="+quote(strings.Join(may, " "))+removalsRead).Within(2 * time.Minute)
 }
 
 const removalsRead = `
