@@ -29,6 +29,16 @@ func (n Network) Addr4() netip.Prefix { p, _ := parseCIDR(n.IPv4); return p }
 // Addr6 is the IPv6 address with its prefix; the zero value when there is none.
 func (n Network) Addr6() netip.Prefix { p, _ := parseCIDR(n.IPv6); return p }
 
+// Addresses are those that the answers give the server.
+func (n Network) Addresses() (list []netip.Addr) {
+	for _, p := range []netip.Prefix{n.Addr4(), n.Addr6()} {
+		if p.IsValid() {
+			list = append(list, p.Addr())
+		}
+	}
+	return list
+}
+
 // parseCIDR reads an address with its prefix length, or with a netmask.
 func parseCIDR(s string) (netip.Prefix, error) {
 	addr, length, ok := strings.Cut(strings.TrimSpace(s), "/")

@@ -151,7 +151,9 @@ func (r *run) pickUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if to := r.h.ServerAddr(); st.State == remote.TxDone && from.Addr().String() == r.answers.Host && to != from {
+	// The address is the server's own word: only one that the answers name is believed.
+	if to := r.h.ServerAddr(); st.State == remote.TxDone && from.Addr().String() == r.answers.Host && to != from &&
+		slices.Contains(r.answers.Network.Addresses(), to.Addr()) {
 		r.moved(&remote.Guard{New: to})
 	}
 	r.send(Event{Kind: EventNote, Step: st.Step, Tx: &st, Text: "step " + st.Step + " ended: " + describeStatus(st)})

@@ -370,15 +370,25 @@ func TestPickUpFollowsAMove(t *testing.T) {
 	m := newMemory(nil)
 	m.addr, m.moved = netip.MustParseAddrPort("198.51.100.11:22"), netip.MustParseAddrPort("198.51.100.14:22")
 	m.current = &remote.Status{ID: "1-reboot", Step: "reboot", State: remote.TxProving, Since: time.Unix(0, 0)}
-	answers := Answers{Host: "198.51.100.11"}
+	for named, want := range map[string][]string{"198.51.100.14/24": {"198.51.100.14"}, "198.51.100.15/24": nil, "": nil} {
+		pickUpAMove(t, m, Answers{Host: "198.51.100.11", Network: Network{IPv4: named}}, want)
+	}
+}
+
+// pickUpAMove wants the addresses that the server is followed to: its own word for
+// one counts only where the answers name it.
+func pickUpAMove(t *testing.T, m *memory, answers Answers, want []string) {
+	t.Helper()
+	m.addr = netip.MustParseAddrPort("198.51.100.11:22")
+	m.current = &remote.Status{ID: "1-reboot", Step: "reboot", State: remote.TxProving, Since: time.Unix(0, 0)}
 	var moved []string
 	_, err := Apply(t.Context(), m, answers, ApplyOptions{Unproven: true, Steps: []Step{fileStep("a", "/a", "1\n")}, Emit: func(e Event) {
 		if e.Kind == EventMoved {
 			moved = append(moved, e.Text)
 		}
 	}})
-	if err != nil || !slices.Equal(moved, []string{"198.51.100.14"}) {
-		t.Errorf("%q, %v", moved, err)
+	if err != nil || !slices.Equal(moved, want) {
+		t.Errorf("%s: moved to %q, want %q, %v", answers.Network.IPv4, moved, want, err)
 	}
 }
 

@@ -191,12 +191,10 @@ func (l *login) interactive(c *credential, asked map[string]bool, intro string, 
 				l.stop = l.refusal(fmt.Sprintf("asks %q, which only a person can answer", FirstLine(prompt)))
 				return nil, l.stop
 			}
-			shown := strings.TrimSpace(CleanText(intro))
-			if shown != "" {
-				shown += "\n"
-			}
 			var err error
-			answer, err = l.question(Question{Kind: AskInteractive, Prompt: shown + CleanLine(prompt), Echo: echos[i]})
+			answer, err = l.question(Question{
+				Kind: AskInteractive, Prompt: strings.TrimSpace(CleanText(intro + "\n" + prompt)), Echo: echos[i],
+			})
 			if err != nil {
 				return nil, err
 			}

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -142,18 +143,24 @@ func (c *Client) Fresh(ctx context.Context, addr netip.AddrPort) (*ssh.Client, e
 	return l.server(), nil
 }
 
-// TrustAt adds the server's key to known_hosts under another address of it, where
-// it is not known there yet.
-func (c *Client) TrustAt(addr netip.AddrPort) error {
+// CheckAt compares the server's key with what known_hosts has for another address
+// of it. An address that is not there yet is an *UnknownHostKeyError.
+func (c *Client) CheckAt(addr netip.AddrPort) error {
 	db, err := c.path.known.load()
 	if err != nil {
 		return err
 	}
-	tcp := net.TCPAddrFromAddrPort(addr)
-	if db.HostKeyCallback()(addr.String(), tcp, c.HostKey()) == nil {
-		return nil
+	return db.check(Hop{Address: addr.String()}, addr.String(), net.TCPAddrFromAddrPort(addr), c.HostKey())
+}
+
+// TrustAt adds the server's key to known_hosts under another address of it, where
+// nothing is known yet. A key that is known there, or revoked, stays the only one.
+func (c *Client) TrustAt(addr netip.AddrPort) error {
+	err := c.CheckAt(addr)
+	if errors.As(err, new(*UnknownHostKeyError)) {
+		return c.path.known.add(addr.String(), c.HostKey())
 	}
-	return c.path.known.add(addr.String(), c.HostKey())
+	return err
 }
 
 // RemoteAddr is the server's address. Behind a jump host that was given a name

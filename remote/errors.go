@@ -130,7 +130,7 @@ func (e *UnknownHostKeyError) Unwrap() error { return ErrConnect }
 
 // Hint says what to try.
 func (e *UnknownHostKeyError) Hint() string {
-	next := "add --accept-host-key " + e.Fingerprint
+	next := "add " + acceptFlag(e.Hop, e.Fingerprint)
 	if e.Declined {
 		next = "connect again and say yes"
 	}

@@ -91,7 +91,7 @@ func newHost(t *testing.T, guarded bool) *host {
 	home := t.TempDir()
 	h.target = Target{Host: "127.0.0.1", Port: h.srv.Port(), User: "anna", Identity: []string{key.Write(t, home+"/key")}}
 	h.options = Options{
-		AcceptHostKey: []string{hostKey.Fingerprint()}, KnownHosts: []string{home + "/known_hosts"},
+		AcceptHostKey: mustAccept(hostKey.Fingerprint()), KnownHosts: []string{home + "/known_hosts"},
 		SSHConfig: os.DevNull, AgentSocket: home + "/none", ConnectTimeout: 10 * time.Second, Who: "anna",
 	}
 	h.example()

@@ -2,8 +2,10 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +31,9 @@ const (
 // baseline lists what a fresh, authenticated connection from here reaches now:
 // exactly that is demanded after the change.
 func (s *Server) baseline(ctx context.Context, g *Guard) ([]string, error) {
+	if err := s.freeForMove(g.New); err != nil {
+		return nil, fmt.Errorf("nothing was done: the server is to move to %s, where known_hosts has another machine: %w", g.New, err)
+	}
 	demanded := s.moveAhead(ctx, g.New)
 	names := []string{dialled}
 	for _, p := range g.Paths {
@@ -70,6 +75,43 @@ func (s *Server) moveAhead(ctx context.Context, to netip.AddrPort) (demanded []s
 		return nil
 	}
 	return []string{name}
+}
+
+// freeForMove refuses an address where known_hosts has another machine.
+func (s *Server) freeForMove(to netip.AddrPort) error {
+	if !to.IsValid() {
+		return nil
+	}
+	if err := s.client.CheckAt(to); err != nil && !errors.As(err, new(*UnknownHostKeyError)) {
+		return err
+	}
+	return nil
+}
+
+// plannedMove remembers the address that a transaction of this run brings.
+func (s *Server) plannedMove(id string, to netip.AddrPort) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.moves == nil {
+		s.moves = map[string]netip.AddrPort{}
+	}
+	s.moves[id] = to
+}
+
+// mayMove says why the server is not followed to the address that a baseline names.
+// The baseline lies on the server: an address that nobody planned here would be its
+// word alone, and would be dialled, trusted and kept.
+func (s *Server) mayMove(id string, to netip.AddrPort) error {
+	s.mu.Lock()
+	planned, here := s.moves[id]
+	s.mu.Unlock()
+	if !here && slices.Contains(s.opt.Moves, to.Addr()) { // another aslwiz began it
+		planned = netip.AddrPortFrom(to.Addr(), uint16(s.client.server().port)) //nolint:gosec // a port
+	}
+	if planned != to {
+		return fmt.Errorf("the server says that it moves to %s, which the answers here do not name; nothing is proved there", to)
+	}
+	return s.freeForMove(to)
 }
 
 // moveTo makes the server known under its new address. Where known_hosts cannot
@@ -122,6 +164,11 @@ func (f *follower) prove(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := f.movesAsPlanned(names); err != nil {
+		f.unproved = f.s.masks.text(CleanLine(err.Error()))
+		f.note("%s; the server takes the step back unless the aslwiz that began it proves it", f.unproved)
+		return nil
+	}
 	f.note("proving the way in over fresh connections: %s", f.describe(names))
 	began, open, rounds := time.Now(), names, 0
 	var failed string
@@ -156,6 +203,26 @@ func (f *follower) prove(ctx context.Context) error {
 	f.unproved = "not reached over a fresh connection: " + f.s.masks.text(failed)
 	f.note("%s; what was there before is being restored", f.unproved)
 	f.hurry(ctx)
+	return nil
+}
+
+// movesAsPlanned is an error when a baseline names an address to move to that was
+// not planned here. Without it the way in is not proved at all: the guard would be
+// disarmed though the new address was never reached.
+func (f *follower) movesAsPlanned(names []string) error {
+	for _, n := range names {
+		to, moves := strings.CutPrefix(n, moving)
+		if !moves {
+			continue
+		}
+		addr, err := netip.ParseAddrPort(to)
+		if err != nil {
+			return fmt.Errorf("the server says that it moves to %q, which is no address", FirstLine(to))
+		}
+		if err := f.s.mayMove(f.id, addr); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

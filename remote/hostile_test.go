@@ -355,7 +355,7 @@ func TestHostileLogin(t *testing.T) {
 		},
 	})
 	_, err := Connect(limited(t), Target{Host: "127.0.0.1", Port: srv.Port(), User: "anna", Identity: []string{key.Write(t, home+"/key")}}, Options{
-		AcceptHostKey: []string{hostKey.Fingerprint()}, KnownHosts: []string{home + "/known_hosts"}, SSHConfig: os.DevNull, AgentSocket: home + "/none",
+		AcceptHostKey: mustAccept(hostKey.Fingerprint()), KnownHosts: []string{home + "/known_hosts"}, SSHConfig: os.DevNull, AgentSocket: home + "/none",
 	})
 	if !errors.Is(err, ErrGarbled) || !clean(FirstLine(err.Error())) || bytes.ContainsRune([]byte(err.Error()), 0x1b) {
 		t.Errorf("%q", err)

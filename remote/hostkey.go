@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/skeema/knownhosts"
@@ -24,7 +23,8 @@ import (
 type hostKeys struct {
 	mu     sync.Mutex
 	files  []string
-	accept []string
+	accept *AcceptedKeys
+	peer   bool
 }
 
 func newHostKeys(o Options) *hostKeys {
@@ -35,7 +35,7 @@ func newHostKeys(o Options) *hostKeys {
 		}
 		files = append(files, "/etc/ssh/ssh_known_hosts")
 	}
-	return &hostKeys{files: files, accept: o.AcceptHostKey}
+	return &hostKeys{files: files, accept: o.AcceptHostKey, peer: o.Peer}
 }
 
 // knownDB is one reading of the files.
@@ -159,13 +159,6 @@ func (db *knownDB) known(k xknownhosts.KnownKey) KnownKey {
 		file = name
 	}
 	return KnownKey{File: file, Line: k.Line, Type: k.Key.Type(), Fingerprint: ssh.FingerprintSHA256(k.Key)}
-}
-
-// accepted says whether the fingerprint was accepted beforehand.
-func (k *hostKeys) accepted(fingerprint string) bool {
-	return slices.ContainsFunc(k.accept, func(a string) bool {
-		return strings.TrimRight(strings.TrimSpace(a), "=") == fingerprint
-	})
 }
 
 // add appends the key to the first file, in one write: other programs append

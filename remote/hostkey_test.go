@@ -29,13 +29,13 @@ func TestUnknownHostKey(t *testing.T) {
 	t.Run("nobody to ask", func(t *testing.T) {
 		a, s, host := stranger(t)
 		a.opts.Ask = nil
-		a.opts.AcceptHostKey = []string{remotetest.NewKey(t).Fingerprint()}
+		a.opts.AcceptHostKey = accept(t, remotetest.NewKey(t).Fingerprint())
 		_, err := a.dial(at(s))
 		var unknown *remote.UnknownHostKeyError
 		if !errors.As(err, &unknown) || !errors.Is(err, remote.ErrConnect) {
 			t.Fatalf("got %v", err)
 		}
-		if want := "--accept-host-key " + host.Fingerprint(); !strings.Contains(unknown.Hint(), want) || unknown.Declined {
+		if want := "--accept-host-key 127.0.0.1:" + port(s) + "=" + host.Fingerprint(); !strings.Contains(unknown.Hint(), want) || unknown.Declined {
 			t.Errorf("hint %q", unknown.Hint())
 		}
 		if len(s.Attempts("")) != 0 {
@@ -83,7 +83,7 @@ func TestUnknownHostKey(t *testing.T) {
 	})
 	t.Run("accepted beforehand", func(t *testing.T) {
 		a, s, host := stranger(t)
-		a.opts.AcceptHostKey = []string{remotetest.NewKey(t).Fingerprint(), host.Fingerprint()}
+		a.opts.AcceptHostKey = accept(t, remotetest.NewKey(t).Fingerprint(), host.Fingerprint())
 		a.mustDial(at(s))
 		a.opts.AcceptHostKey = nil
 		a.mustDial(at(s))
@@ -100,7 +100,7 @@ func TestChangedHostKey(t *testing.T) {
 	// last line has no newline.
 	file := a.write(".ssh/known_hosts", "# mine\nexample.net ssh-rsa1 nonsense\n[127.0.0.1]:"+port(s)+" "+
 		strings.TrimSpace(string(ssh.MarshalAuthorizedKey(before.Public))))
-	a.opts.AcceptHostKey = []string{host.Fingerprint()} // is not for keys that changed
+	a.opts.AcceptHostKey = accept(t, host.Fingerprint()) // is not for keys that changed
 	a.answers[remote.AskHostKey] = "yes"
 	_, err := a.dial(at(s))
 	var changed *remote.ChangedHostKeyError
@@ -124,7 +124,7 @@ func TestChangedHostKey(t *testing.T) {
 func TestRevokedHostKey(t *testing.T) {
 	a, s, host := stranger(t)
 	a.write(".ssh/known_hosts", "@revoked * "+string(ssh.MarshalAuthorizedKey(host.Public)))
-	a.opts.AcceptHostKey = []string{host.Fingerprint()}
+	a.opts.AcceptHostKey = accept(t, host.Fingerprint())
 	_, err := a.dial(at(s))
 	var changed *remote.ChangedHostKeyError
 	if !errors.As(err, &changed) || !changed.Revoked || strings.Contains(changed.Hint(), "ssh-keygen") {
@@ -137,7 +137,7 @@ func TestKnownHostsWithoutNewline(t *testing.T) {
 	a, s, host := stranger(t)
 	other := strings.TrimSpace(string(ssh.MarshalAuthorizedKey(remotetest.NewKey(t).Public)))
 	a.opts.KnownHosts = []string{a.write(".ssh/known_hosts", "example.net "+other)}
-	a.opts.AcceptHostKey = []string{host.Fingerprint()}
+	a.opts.AcceptHostKey = accept(t, host.Fingerprint())
 	a.mustDial(at(s))
 	text, _ := os.ReadFile(a.opts.KnownHosts[0])
 	if lines := strings.Split(string(text), "\n"); len(lines) != 3 || lines[0] != "example.net "+other {

@@ -24,6 +24,7 @@ func (s *Server) Start(ctx context.Context, tx Transaction) error {
 		if baseline, err = s.baseline(ctx, tx.Guard); err != nil {
 			return err
 		}
+		s.plannedMove(tx.ID, tx.Guard.New)
 	}
 	r, word, rest, err := s.stage(ctx, tx, baseline, true)
 	if word == "unzipped" {

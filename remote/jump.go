@@ -14,6 +14,7 @@ import (
 // hop is one machine on the way, with what it takes to log in there again.
 type hop struct {
 	Hop
+	alias          string // as the admin called it
 	host           string
 	port           int
 	user           string
@@ -239,7 +240,7 @@ func (l *login) judgeHostKey(known *knownDB, remote net.Addr, key ssh.PublicKey)
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	if l.known.accepted(unknown.Fingerprint) {
+	if l.known.accept.accepts(l.hop, l.at.Target == "", l.known.peer, unknown.Fingerprint) {
 		// A file that cannot be written is no reason to refuse: who vouched for
 		// the key on the command line does so again next time.
 		_ = l.known.add(l.hop.keyName, key)

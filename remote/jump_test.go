@@ -163,7 +163,7 @@ func TestExplicitJumpWins(t *testing.T) {
 	target := at(b.server)
 	target.Jump = []string{"bastion"}
 	target.Identity = []string{b.file(".ssh/node.key")}
-	b.opts.AcceptHostKey = []string{b.serverKey.Fingerprint()}
+	b.opts.AcceptHostKey = accept(t, b.serverKey.Fingerprint())
 	c := b.mustDial(target)
 	if c.RemoteAddr() != b.server.Addr() || b.jump.Logins() != 1 {
 		t.Errorf("at %v", c.RemoteAddr())

@@ -25,7 +25,8 @@ type Server struct {
 
 	mu     sync.Mutex // held while the shell is being replaced
 	shell  *session
-	sudo   Secret // the password that worked
+	sudo   Secret                    // the password that worked
+	moves  map[string]netip.AddrPort // by transaction of this run: the address that it brings
 	closed bool
 }
 
@@ -36,7 +37,7 @@ func Connect(ctx context.Context, t Target, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{name: t.Host, client: c, opt: o, sudo: o.SudoPassword}
+	s := &Server{name: t.Host, client: c, opt: o, sudo: o.SudoPassword, moves: map[string]netip.AddrPort{}}
 	s.masks.add(o.SudoPassword)
 	s.reopen = s.redial
 	if s.shell, err = s.open(ctx, c.SSH()); err != nil {

@@ -282,6 +282,26 @@ func TestSudo(t *testing.T) {
 	}
 }
 
+// A login that says it is root needs no password of anybody's.
+func TestRootIsNotAskedForAPassword(t *testing.T) {
+	t.Parallel()
+	sent := make(chan string, 1)
+	_, err := openSession(t.Context(), "srv", "root", func(command string) (pipe, error) {
+		nonce := strings.Fields(command[strings.Index(command, "' aslwiz ")+2:])[1]
+		hereIn, thereOut := io.Pipe()
+		thereIn, hereOut := io.Pipe()
+		go func() {
+			fmt.Fprintf(thereOut, "%s hello 0 a 1 b 2\n%s password", nonce, nonce)
+			l, _ := bufio.NewReader(thereIn).ReadString('\n')
+			sent <- l
+		}()
+		return pipe{Reader: hereIn, Writer: hereOut, close: func() { _ = hereIn.Close(); _ = hereOut.Close() }}, nil
+	}, func(context.Context) (Secret, error) { return NewSecret("hunter2"), nil })
+	if got := <-sent; !errors.Is(err, ErrGarbled) || got != "" {
+		t.Errorf("it was sent %q: %v", got, err)
+	}
+}
+
 // TestSessionRunsNoHalfOfARequest: a link that is cut in the middle of a script
 // leaves text that may do something else than the whole.
 func TestSessionRunsNoHalfOfARequest(t *testing.T) {

@@ -176,7 +176,7 @@ func (c *sshConfig) jumps(alias string, explicit []string) ([]string, error) {
 
 // hop is what the target and the configuration say about one machine.
 func (c *sshConfig) hop(t Target) (*hop, error) {
-	h := &hop{host: t.Host, port: t.Port, user: t.User}
+	h := &hop{alias: t.Host, host: t.Host, port: t.Port, user: t.User}
 	if name := c.get(t.Host, "HostName"); name != "" {
 		h.host = strings.NewReplacer("%%", "%", "%h", t.Host).Replace(name)
 	}

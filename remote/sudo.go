@@ -87,6 +87,8 @@ func (s *session) becomeRoot(ctx context.Context, user string, password func(con
 			return nil
 		case which == missing:
 			return &SudoError{Host: s.host, User: user, Reason: SudoMissing}
+		case which == prompt && s.uid == 0: // root needs no sudo: whoever asks here is after the password
+			return fmt.Errorf("%s: %w: a login that is root already asks for a password", s.host, ErrGarbled)
 		case which == prompt && sent:
 			return &SudoError{Host: s.host, User: user, Reason: SudoWrongPassword}
 		case which == prompt:

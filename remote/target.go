@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -35,9 +36,41 @@ type Question struct {
 	Host        string // "host:port" of the hop that asks
 	User        string
 	Jump        bool   // a jump host asks, not the server
-	Prompt      string // cleaned text, ready to show
+	Prompt      string // cleaned; of AskInteractive the server's words, shown by Words alone
 	Fingerprint string // SHA256:..., for AskHostKey
 	Echo        bool   // whether the answer may be shown while typed
+}
+
+// promptMax is how much of a server's prompt is shown, in characters.
+const promptMax = 300
+
+// Words is the question as it is shown. What a server words is quoted behind its
+// name, so that it cannot pass for a question of this computer: "passphrase of key
+// /home/anna/.ssh/id_ed25519" would be typed, and sent.
+func (q Question) Words() string {
+	prompt := strings.TrimRight(CleanLine(q.Prompt), ": ")
+	switch q.Kind {
+	case AskInteractive:
+		said := []rune(strings.ReplaceAll(strings.TrimRight(strings.Join(strings.Fields(CleanText(q.Prompt)), " "), ": "), `"`, "'"))
+		if len(said) > promptMax {
+			said = append(said[:promptMax], '…')
+		}
+		return CleanLine(q.Host) + ` asks: "` + string(said) + `"`
+	case AskPassphrase:
+		return "on this computer, not sent: " + orElse(prompt, "passphrase of the key")
+	case AskPassword:
+		return orElse(prompt, "password of "+CleanLine(q.User)+" on "+CleanLine(q.Host))
+	case AskSudoPassword:
+		return orElse(prompt, "password of "+CleanLine(q.User)+" on "+CleanLine(q.Host)+", for sudo")
+	}
+	return prompt
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }
 
 // Ask puts a question to the admin. An error ends the connection attempt.
@@ -46,14 +79,18 @@ type Ask func(context.Context, Question) (Secret, error)
 // Options are the circumstances of a connection that are not the server's.
 type Options struct {
 	Ask            Ask           // nil: every question is an error with a hint
-	AcceptHostKey  []string      // fingerprints "SHA256:..." accepted without asking
+	AcceptHostKey  *AcceptedKeys // accepted without asking; nil: none
+	Peer           bool          // the server is a tunnel's peer: a fingerprint without a host is not for it
 	KnownHosts     []string      // files; nil: ~/.ssh/known_hosts and the system's. New keys go to the first
 	SSHConfig      string        // file; "": ~/.ssh/config; os.DevNull: none
 	AgentSocket    string        // "": $SSH_AUTH_SOCK
 	SudoPassword   Secret        // empty: asked for when sudo wants one
 	ConnectTimeout time.Duration // 0: 30 s, for each hop
 	KeepAlive      time.Duration // between signs of life; 0: 15 s. Three missed end the connection
-	Who            string        // who is at the keyboard, for the server's records: "anna@laptop"
+	// Moves are addresses that the answers give the server. A move that another
+	// aslwiz began is followed to one of them and to no other.
+	Moves []netip.Addr
+	Who   string // who is at the keyboard, for the server's records: "anna@laptop"
 }
 
 // Reach is what a fresh TCP connection from here found.

@@ -96,7 +96,10 @@ func questionWords(q remote.Question) (head string, body []string) {
 			"It is not shown while you type, and it is forgotten when aslwiz ends.",
 		}
 	}
-	return "The server asks", []string{clean(q.Host) + " asks: " + orElse(said, "for an answer")}
+	return "The server asks", []string{
+		clean(q.Words()),
+		"These are the server's words, not aslwiz's, and the answer goes to the server. Never type the passphrase of a key here.",
+	}
 }
 
 // pskWords explain the question for a tunnel's key.

@@ -114,7 +114,7 @@ func (e *engine) connect(ctx context.Context, s *session) tea.Cmd {
 	t, answers := target(s.answers, s.file), s.answers
 	return func() tea.Msg {
 		o := e.cfg.Options
-		o.Ask = e.ask
+		o.Ask, o.Moves = e.ask, answers.Network.Addresses()
 		msg := connectedMsg{session: s}
 		h, err := dial(ctx, e.cfg, t, o)
 		if err != nil {

@@ -36,7 +36,7 @@ func (c *peers) dial(ctx context.Context, cfg Config, ask remote.Ask, p checklis
 	}
 	given := map[secretOf]remote.Secret{}
 	o := cfg.Options
-	o.SudoPassword = remote.Secret{}
+	o.SudoPassword, o.Peer = remote.Secret{}, true
 	o.Ask = func(ctx context.Context, q remote.Question) (remote.Secret, error) {
 		of := secretOf{p.SSH, q.Kind}
 		if _, tried := given[of]; !tried && slices.Contains([]remote.QuestionKind{remote.AskPassword, remote.AskPassphrase, remote.AskSudoPassword}, q.Kind) {

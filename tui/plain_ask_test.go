@@ -38,6 +38,27 @@ func TestAWordForAslwizIsNotSentAsASecret(t *testing.T) {
 	}
 }
 
+// spoof is what a hostile server asks in keyboard-interactive.
+var spoof = remote.Question{
+	Kind: remote.AskInteractive, Host: "198.51.100.11:22", User: "anna", Prompt: "passphrase of key /home/anna/.ssh/\"id_ed25519\": ",
+}
+
+// A server that asks for the passphrase of a key is seen to be the one who asks, and
+// the real question looks different.
+func TestAServersPromptIsNotOurs(t *testing.T) {
+	want := `198.51.100.11:22 asks: "passphrase of key /home/anna/.ssh/'id_ed25519'"`
+	p, out := typingPlain(t, "\n")
+	_, _ = p.question(t.Context(), spoof)
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("line mode does not say %s:\n%s", want, out)
+	}
+	head, body := questionWords(spoof)
+	ours, mine := questionWords(remote.Question{Kind: remote.AskPassphrase, Prompt: "passphrase of key /home/anna/.ssh/id_ed25519"})
+	if body[0] != want || head == ours || strings.Contains(strings.Join(mine, " "), "asks:") {
+		t.Errorf("screens: %s: %q; our own: %s: %q", head, body, ours, mine)
+	}
+}
+
 // TestTheWordsWorkWhereTheyAreSeen: also where a connection asks.
 func TestTheWordsWorkWhereTheyAreSeen(t *testing.T) {
 	for _, q := range []remote.Question{

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"aslwiz/remote"
 )
@@ -33,21 +32,9 @@ func (a *app) asker(f *connectFlags) remote.Ask {
 		if q.Kind == remote.AskHostKey {
 			return a.askHostKey(ctx, q)
 		}
-		text, err := a.terminal.ask(ctx, prompt(q), q.Echo)
+		text, err := a.terminal.ask(ctx, q.Words()+": ", q.Echo)
 		return remote.NewSecret(text), err
 	}
-}
-
-func prompt(q remote.Question) string {
-	text := strings.TrimRight(remote.CleanLine(q.Prompt), ": ")
-	if text == "" {
-		text = map[remote.QuestionKind]string{
-			remote.AskPassword:     "password of " + q.User + " at " + q.Host,
-			remote.AskPassphrase:   "passphrase of the key",
-			remote.AskSudoPassword: "sudo's password for " + q.User + " at " + q.Host,
-		}[q.Kind]
-	}
-	return text + ": "
 }
 
 func withoutTerminal(q remote.Question) (remote.Secret, error) {
@@ -60,9 +47,9 @@ func withoutTerminal(q remote.Question) (remote.Secret, error) {
 		return remote.Secret{}, noTerminal(remote.CleanLine(q.Prompt), "add the key to an SSH agent: ssh-add")
 	default:
 		if q.Jump {
-			return remote.Secret{}, noTerminal(q.Host+": the jump host asks: "+remote.CleanLine(q.Prompt), "a key for it, or an SSH agent")
+			return remote.Secret{}, noTerminal("jump host "+q.Words(), "a key for it, or an SSH agent")
 		}
-		return remote.Secret{}, noTerminal(q.Host+": the server asks: "+remote.CleanLine(q.Prompt), "--password-file FILE, or a key")
+		return remote.Secret{}, noTerminal(q.Words(), "--password-file FILE, or a key")
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +16,7 @@ import (
 // connectFlags are the circumstances of a connection.
 type connectFlags struct {
 	acceptHostKey []string
+	accepted      *remote.AcceptedKeys
 	passwordFile  string
 	sudoFile      string
 	sshConfig     string
@@ -27,7 +27,7 @@ type connectFlags struct {
 
 func (f *connectFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.acceptHostKey, "accept-host-key", nil, "accept the host key with this `FINGERPRINT` (SHA256:...) without asking")
+	flags.StringSliceVar(&f.acceptHostKey, "accept-host-key", nil, "accept this host key without asking: `HOST=SHA256:...`; without HOST= it counts for the server alone, not for jump hosts and peers")
 	flags.StringVar(&f.passwordFile, "password-file", "", "read the login password from `FILE` (mode 0600), or - for standard input")
 	flags.StringVar(&f.sudoFile, "sudo-password-file", "", "read the password for sudo from `FILE` (mode 0600), or - for standard input")
 	flags.StringVar(&f.sshConfig, "ssh-config", "", "read `FILE` instead of ~/.ssh/config")
@@ -36,11 +36,8 @@ func (f *connectFlags) register(cmd *cobra.Command) {
 
 // read fetches the secrets and checks what was given.
 func (f *connectFlags) read(ctx context.Context, in io.Reader) (err error) {
-	for _, k := range f.acceptHostKey {
-		if !strings.HasPrefix(k, "SHA256:") {
-			return usage("take it from the server's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
-				"--accept-host-key %q: is not a fingerprint SHA256:...", k)
-		}
+	if f.accepted, err = remote.AcceptKeys(f.acceptHostKey...); err != nil {
+		return usage("take it from the server's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "--accept-host-key: %v", err)
 	}
 	if f.passwordFile == "-" && f.sudoFile == "-" {
 		return usage("a file for one of them", "--password-file and --sudo-password-file cannot both be standard input")
@@ -61,10 +58,11 @@ func (a *app) connect(ctx context.Context, s server, f *connectFlags) (*remote.S
 	fmt.Fprintf(a.err, "%s: connecting to %s\n", s.name, s.answers.Host)
 	host, err := remote.Connect(ctx, target, remote.Options{
 		Ask:           a.asker(f),
-		AcceptHostKey: f.acceptHostKey,
+		AcceptHostKey: f.accepted,
 		KnownHosts:    f.knownHosts,
 		SSHConfig:     f.sshConfig,
 		SudoPassword:  f.sudo,
+		Moves:         s.answers.Network.Addresses(),
 		Who:           who(),
 	})
 	if err != nil {

@@ -39,6 +39,9 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	key := remotetest.NewKey(t)
 	sshd := remotetest.Start(t, remotetest.Config{HostKeys: []ssh.Signer{key.Signer}, Password: "let-me-in"})
+	spoofer := remotetest.Start(t, remotetest.Config{HostKeys: []ssh.Signer{key.Signer}, Interactive: []remotetest.Prompt{
+		{Text: "passphrase of key /home/anna/.ssh/id_ed25519: ", Answer: "none"},
+	}})
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(env *testscript.Env) error {
@@ -50,7 +53,7 @@ func TestScripts(t *testing.T) {
 				"HOME": home, "USERPROFILE": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "XDG_STATE_HOME": filepath.Join(home, ".state"),
 				"AppData": filepath.Join(home, "AppData"), "LocalAppData": filepath.Join(home, "LocalAppData"),
 				"SSH_AUTH_SOCK": "", "NO_COLOR": "", "TERM": "dumb", "CLOSED_PORT": closedPort(env),
-				"SSHD_PORT": strconv.Itoa(sshd.Port()), "SSHD_KEY": ssh.FingerprintSHA256(key.Signer.PublicKey()),
+				"SSHD_PORT": strconv.Itoa(sshd.Port()), "SPOOFER_PORT": strconv.Itoa(spoofer.Port()), "SSHD_KEY": ssh.FingerprintSHA256(key.Signer.PublicKey()),
 			} {
 				env.Setenv(key, value)
 			}

@@ -31,8 +31,12 @@ func TestARefusedFarEndIsNotTriedAgain(t *testing.T) {
 	in := checklist.In{Answers: checklist.Answers{Peers: []checklist.Peer{
 		{Name: "two", Addresses: []string{"127.0.0.1"}, SSH: "ops@" + net.JoinHostPort("127.0.0.1", strconv.Itoa(sshd.Port()))},
 	}}}
+	accepted, err := remote.AcceptKeys("127.0.0.1=" + ssh.FingerprintSHA256(key.Signer.PublicKey()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	ends := newFarEnds(&app{err: io.Discard}, server{name: "stats"}, &connectFlags{
-		acceptHostKey: []string{ssh.FingerprintSHA256(key.Signer.PublicKey())}, knownHosts: []string{filepath.Join(home, "known_hosts")},
+		accepted: accepted, knownHosts: []string{filepath.Join(home, "known_hosts")},
 	})
 	defer ends.close()
 	for range 3 {
