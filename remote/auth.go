@@ -146,8 +146,10 @@ func (l *login) offer(c *credential) ssh.AuthMethod {
 		}
 		return ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
 			signer, err := c.key.signerFor(l)
-			l.unsigned = err != nil
-			return []ssh.Signer{signer}, err
+			if l.unsigned = err != nil; l.unsigned {
+				return nil, err
+			}
+			return []ssh.Signer{lazySigner{&key{name: c.key.name, pub: signer.PublicKey(), signer: signer}, l}}, nil
 		})
 	case methodPassword:
 		return ssh.PasswordCallback(func() (string, error) { return l.password(c) })

@@ -158,7 +158,7 @@ func (c *Client) CheckAt(addr netip.AddrPort) error {
 func (c *Client) TrustAt(addr netip.AddrPort) error {
 	err := c.CheckAt(addr)
 	if errors.As(err, new(*UnknownHostKeyError)) {
-		return c.path.known.add(addr.String(), c.HostKey())
+		return c.path.known.add(addr.String(), c.HostKey(), c.server().hash)
 	}
 	return err
 }
@@ -207,6 +207,19 @@ func (c *Client) Banner() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.banner
+}
+
+// Weak names the weak algorithms that the way to the server uses, on the admin's
+// word, each with the machine.
+func (c *Client) Weak() (used []string) {
+	for _, h := range c.path.hops {
+		h.mu.Lock()
+		for _, name := range h.weak {
+			used = append(used, name+" with "+h.Address)
+		}
+		h.mu.Unlock()
+	}
+	return used
 }
 
 // HostKey is the key that the server presented and has to present again.

@@ -56,6 +56,7 @@ type ConnectError struct {
 	Hop
 	Reason Reason
 	Detail string // what the server or the system said, cleaned
+	Try    string // what to try, where the reason alone does not say it
 	Err    error  // the cause, may be nil
 }
 
@@ -69,6 +70,9 @@ func (e *ConnectError) Unwrap() []error { return causes(e.Err) }
 
 // Hint says what to try.
 func (e *ConnectError) Hint() string {
+	if e.Try != "" {
+		return e.Try
+	}
 	switch e.Reason {
 	case ReasonNotFound:
 		return "check the spelling, or use the IP address"
@@ -89,7 +93,7 @@ func (e *ConnectError) Hint() string {
 	case ReasonForward:
 		return "set AllowTcpForwarding yes in the jump host's sshd_config, or use another jump host"
 	case ReasonAlgorithms:
-		return "the server's SSH is too old or too restricted: see ssh -vv for what it offers"
+		return "ssh -vv shows what the server offers"
 	case ReasonConfig:
 		return "correct the file named, or have it left out"
 	case ReasonHostKey:

@@ -111,7 +111,6 @@ func (l *login) failure(err error, expired bool, banner string) error {
 	fail := func(reason Reason, detail string) error {
 		return &ConnectError{Hop: l.at, Reason: reason, Detail: detail, Err: err}
 	}
-	var algorithms *ssh.AlgorithmNegotiationError
 	var refused *CredentialsError
 	switch cause := l.ctx.Err(); {
 	case errors.Is(cause, context.Canceled):
@@ -128,9 +127,8 @@ func (l *login) failure(err error, expired bool, banner string) error {
 			return fail(ReasonTimeout, "the port is open, but nothing greets there")
 		}
 		return fail(ReasonTimeout, "the login did not end")
-	case errors.As(err, &algorithms):
-		return fail(ReasonAlgorithms, fmt.Sprintf("%s: the server offers %s", algorithms.What,
-			CleanLine(strings.Join(algorithms.RequestedAlgorithms, ", "))))
+	case errors.As(err, new(*ssh.AlgorithmNegotiationError)):
+		return l.algorithmFailure(err)
 	case !isSSH:
 		return greetingFailure(greeting, fail)
 	case strings.Contains(strings.ToLower(err.Error()), "too many authentication failures"):

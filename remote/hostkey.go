@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/skeema/knownhosts"
@@ -98,31 +99,39 @@ func writeTemp(text []byte) (string, error) {
 // then presents the one that can be checked. The others follow, so that a key
 // of another kind is refused with its fingerprint and not for want of a common
 // algorithm. Certificates are asked for only when an authority is known.
-func (db *knownDB) algorithms(name string) []string {
-	supported := ssh.SupportedAlgorithms().HostKeys
+func (db *knownDB) algorithms(name string, offered []string, orderGiven bool) []string {
 	preferred := []string{
 		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256,
+		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA,
 	}
-	var order []string
-	for _, a := range append(db.HostKeyAlgorithms(name), preferred...) {
-		if slices.Contains(supported, a) && !slices.Contains(order, a) {
-			order = append(order, a)
+	isCert := func(a string) bool { return strings.Contains(a, "-cert-") }
+	known := db.HostKeyAlgorithms(name)
+	if slices.ContainsFunc(known, isCert) { // an authority of one kind signs keys of every kind
+		known = append(slices.DeleteFunc(slices.Clone(offered), func(a string) bool { return !isCert(a) }), known...)
+	}
+	order := append(known, preferred...)
+	if orderGiven {
+		order = slices.DeleteFunc(slices.Clone(offered), func(a string) bool { return isCert(a) && !slices.Contains(known, a) })
+	}
+	var out []string
+	for _, a := range order {
+		if slices.Contains(offered, a) && !slices.Contains(out, a) {
+			out = append(out, a)
 		}
 	}
-	return order
+	return out
 }
 
 // algorithmsOf are those that let a server present exactly this kind of key.
-func algorithmsOf(key ssh.PublicKey) []string {
+func algorithmsOf(key ssh.PublicKey, offered []string) []string {
+	list := []string{key.Type()}
 	switch key.Type() {
 	case ssh.KeyAlgoRSA:
-		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}
+		list = []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA}
 	case ssh.CertAlgoRSAv01:
-		return []string{ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}
-	default:
-		return []string{key.Type()}
+		list = []string{ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}
 	}
+	return slices.DeleteFunc(list, func(a string) bool { return !slices.Contains(offered, a) })
 }
 
 // check says whether the key is the one known for h. For an unknown key, the
@@ -163,7 +172,7 @@ func (db *knownDB) known(k xknownhosts.KnownKey) KnownKey {
 
 // add appends the key to the first file, in one write: other programs append
 // to the same file.
-func (k *hostKeys) add(name string, key ssh.PublicKey) error {
+func (k *hostKeys) add(name string, key ssh.PublicKey, hash bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.files) == 0 {
@@ -178,6 +187,10 @@ func (k *hostKeys) add(name string, key ssh.PublicKey) error {
 		return err
 	}
 	line := knownhosts.Line([]string{name}, key) + "\n"
+	if hash {
+		_, rest, _ := strings.Cut(line, " ")
+		line = xknownhosts.HashHostname(knownhosts.Normalize(name)) + " " + rest
+	}
 	// A file that somebody edited may lack its last newline; the line would
 	// become part of the one before.
 	if end, err := f.Seek(0, io.SeekEnd); err == nil && end > 0 {

@@ -22,12 +22,17 @@ type hop struct {
 	identities     []string
 	defaults       []string // identities when none are named
 	identitiesOnly bool
+	offer          algorithms
+	orderGiven     bool     // of the host keys' algorithms, by ssh_config
+	revoked        []string // files of keys that are never to be trusted
+	hash           bool     // names are written to known_hosts as hashes
 
 	mu          sync.Mutex
 	credentials []*credential // all there are, in order; nil before the first login
 	worked      []*credential // those that let us in
 	pinned      ssh.PublicKey // of the first connection
 	banner      string
+	weak        []string // algorithms in use that were allowed by name alone
 }
 
 func (h *hop) refuse(c *credential) {
@@ -169,6 +174,7 @@ func (l *login) run(limit time.Duration) (*ssh.Client, error) {
 	var presented ssh.PublicKey
 	var banner strings.Builder
 	config := &ssh.ClientConfig{
+		Config:        ssh.Config{KeyExchanges: l.hop.offer.kex, Ciphers: l.hop.offer.ciphers, MACs: l.hop.offer.macs},
 		User:          l.hop.user,
 		ClientVersion: "SSH-2.0-aslwiz",
 		AuthCallback:  l.next,
@@ -186,9 +192,9 @@ func (l *login) run(limit time.Duration) (*ssh.Client, error) {
 		},
 	}
 	if pinned := l.hop.hostKey(); pinned != nil {
-		config.HostKeyAlgorithms = algorithmsOf(pinned)
+		config.HostKeyAlgorithms = algorithmsOf(pinned, l.hop.offer.hostKeys)
 	} else {
-		config.HostKeyAlgorithms = known.algorithms(l.hop.keyName)
+		config.HostKeyAlgorithms = known.algorithms(l.hop.keyName, l.hop.offer.hostKeys, l.hop.orderGiven)
 	}
 	conn, channels, requests, err := ssh.NewClientConn(l.wire, l.at.Address, config)
 	checking.Lock()
@@ -202,12 +208,12 @@ func (l *login) run(limit time.Duration) (*ssh.Client, error) {
 		return nil, l.failure(err, expired, CleanText(banner.String()))
 	}
 	l.settle(true)
-	l.succeed(presented, CleanText(banner.String()))
+	l.succeed(presented, CleanText(banner.String()), weakInUse(conn))
 	return ssh.NewClient(conn, channels, requests), nil
 }
 
 // succeed keeps what the first login learned, for those that follow.
-func (l *login) succeed(key ssh.PublicKey, banner string) {
+func (l *login) succeed(key ssh.PublicKey, banner string, weak []string) {
 	h := l.hop
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -215,7 +221,7 @@ func (l *login) succeed(key ssh.PublicKey, banner string) {
 		h.pinned = key
 	}
 	if !l.again {
-		h.worked, h.banner = l.worked, banner
+		h.worked, h.banner, h.weak = l.worked, banner, weak
 	}
 }
 
@@ -235,6 +241,9 @@ func (l *login) judgeHostKey(known *knownDB, remote net.Addr, key ssh.PublicKey)
 			Known: []KnownKey{{Type: pinned.Type(), Fingerprint: ssh.FingerprintSHA256(pinned)}},
 		}
 	}
+	if err := l.hop.checkRevoked(l.at, key); err != nil {
+		return err
+	}
 	err := known.check(l.at, l.hop.keyName, remote, key)
 	var unknown *UnknownHostKeyError
 	if !errors.As(err, &unknown) {
@@ -243,7 +252,7 @@ func (l *login) judgeHostKey(known *knownDB, remote net.Addr, key ssh.PublicKey)
 	if l.known.accept.accepts(l.hop, l.at.Target == "", l.known.peer, unknown.Fingerprint) {
 		// A file that cannot be written is no reason to refuse: who vouched for
 		// the key on the command line does so again next time.
-		_ = l.known.add(l.hop.keyName, key)
+		_ = l.known.add(l.hop.keyName, key, l.hop.hash)
 		return nil
 	}
 	if l.ask == nil {
@@ -260,7 +269,7 @@ func (l *login) judgeHostKey(known *knownDB, remote net.Addr, key ssh.PublicKey)
 		unknown.Declined = true
 		return unknown
 	}
-	if err = l.known.add(l.hop.keyName, key); err != nil {
+	if err = l.known.add(l.hop.keyName, key, l.hop.hash); err != nil {
 		return &ConnectError{Hop: l.at, Reason: ReasonHostKey, Detail: "cannot be kept: " + err.Error(), Err: err}
 	}
 	return nil

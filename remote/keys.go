@@ -82,6 +82,9 @@ type lazySigner struct {
 
 func (s lazySigner) PublicKey() ssh.PublicKey { return s.key.pub }
 
+// Algorithms implements ssh.MultiAlgorithmSigner.
+func (s lazySigner) Algorithms() []string { return s.login.hop.offer.signatures(s.key.pub.Type()) }
+
 func (s lazySigner) Sign(rand io.Reader, data []byte) (*ssh.Signature, error) {
 	return s.SignWithAlgorithm(rand, data, "")
 }
@@ -199,6 +202,10 @@ func (r *keyring) read(file string) *key {
 		if k.pub = readPublic(file); k.pub == nil {
 			k.note = "not a private key"
 		}
+		return k
+	}
+	if note := openToOthers(file); note != "" { // the agent may still hold it
+		k.signer, k.pem, k.note = nil, nil, note
 	}
 	return k
 }
@@ -287,6 +294,6 @@ func (s *agentSigner) SignWithAlgorithm(_ io.Reader, data []byte, algorithm stri
 }
 
 var (
-	_ ssh.AlgorithmSigner = lazySigner{}
-	_ ssh.AlgorithmSigner = (*agentSigner)(nil)
+	_ ssh.MultiAlgorithmSigner = lazySigner{}
+	_ ssh.AlgorithmSigner      = (*agentSigner)(nil)
 )

@@ -44,7 +44,18 @@ func Connect(ctx context.Context, t Target, o Options) (*Server, error) {
 		_ = c.Close()
 		return nil, err
 	}
+	s.remark()
 	return s, nil
+}
+
+// remark tells what the admin should know of the connection.
+func (s *Server) remark() {
+	if s.opt.Note == nil {
+		return
+	}
+	for _, weak := range s.client.Weak() {
+		s.opt.Note(fmt.Sprintf("%s: this connection uses a weak algorithm that you allowed: %s; what is sent may be read or changed on its way", s.name, weak))
+	}
 }
 
 // open makes a root shell on a connection.

@@ -26,6 +26,7 @@ const maxHops = 8
 type sshConfig struct {
 	config *ssh_config.Config
 	home   string
+	allow  []string // weak algorithms that the admin allowed
 }
 
 func readSSHConfig(file string) (*sshConfig, error) {
@@ -36,6 +37,11 @@ func readSSHConfig(file string) (*sshConfig, error) {
 	optional := file == ""
 	if optional {
 		file = filepath.Join(home, ".ssh", "config")
+	}
+	if optional { // one that was named is read whoever owns it, as ssh -F does
+		if err := checkConfigModes(file, filepath.Dir(file), 0); err != nil {
+			return nil, err
+		}
 	}
 	text, err := localfile.Read(file, localfile.MaxSSHConfig)
 	if optional && errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +58,7 @@ func readSSHConfig(file string) (*sshConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return &sshConfig{config, home}, nil
+	return &sshConfig{config: config, home: home}, nil
 }
 
 // dropMatch blanks the Match blocks that the parser refuses, so that one of them
@@ -92,6 +98,7 @@ func resolve(t Target, o Options) ([]*hop, error) {
 	if err != nil {
 		return nil, bad(err)
 	}
+	c.allow = o.AllowAlgorithms
 	last, err := c.hop(t)
 	if err != nil {
 		return nil, bad(err)
@@ -207,7 +214,16 @@ func (c *sshConfig) hop(t Target) (*hop, error) {
 		h.keyName = net.JoinHostPort(alias, "22")
 	}
 	c.identities(h, t)
-	return h, nil
+	h.hash = strings.EqualFold(c.get(t.Host, "HashKnownHosts"), "yes")
+	h.orderGiven = c.get(t.Host, "HostKeyAlgorithms") != ""
+	for _, file := range strings.Fields(c.get(t.Host, "RevokedHostKeys")) {
+		if !strings.EqualFold(file, "none") {
+			h.revoked = append(h.revoked, c.expand(strings.Trim(file, `"`), h))
+		}
+	}
+	var err error
+	h.offer, err = c.algorithmsFor(t.Host)
+	return h, err
 }
 
 func (c *sshConfig) identities(h *hop, t Target) {

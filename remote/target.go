@@ -78,15 +78,17 @@ type Ask func(context.Context, Question) (Secret, error)
 
 // Options are the circumstances of a connection that are not the server's.
 type Options struct {
-	Ask            Ask           // nil: every question is an error with a hint
-	AcceptHostKey  *AcceptedKeys // accepted without asking; nil: none
-	Peer           bool          // the server is a tunnel's peer: a fingerprint without a host is not for it
-	KnownHosts     []string      // files; nil: ~/.ssh/known_hosts and the system's. New keys go to the first
-	SSHConfig      string        // file; "": ~/.ssh/config; os.DevNull: none
-	AgentSocket    string        // "": $SSH_AUTH_SOCK
-	SudoPassword   Secret        // empty: asked for when sudo wants one
-	ConnectTimeout time.Duration // 0: 30 s, for each hop
-	KeepAlive      time.Duration // between signs of life; 0: 15 s. Three missed end the connection
+	Ask             Ask           // nil: every question is an error with a hint
+	AcceptHostKey   *AcceptedKeys // accepted without asking; nil: none
+	Peer            bool          // the server is a tunnel's peer: a fingerprint without a host is not for it
+	AllowAlgorithms []string      // weak ones offered all the same, by name
+	Note            func(string)  // told what the admin should know of the connection; nil: nobody
+	KnownHosts      []string      // files; nil: ~/.ssh/known_hosts and the system's. New keys go to the first
+	SSHConfig       string        // file; "": ~/.ssh/config; os.DevNull: none
+	AgentSocket     string        // "": $SSH_AUTH_SOCK
+	SudoPassword    Secret        // empty: asked for when sudo wants one
+	ConnectTimeout  time.Duration // 0: 30 s, for each hop
+	KeepAlive       time.Duration // between signs of life; 0: 15 s. Three missed end the connection
 	// Moves are addresses that the answers give the server. A move that another
 	// aslwiz began is followed to one of them and to no other.
 	Moves []netip.Addr

@@ -34,6 +34,7 @@ type (
 		err    error
 	}
 	connectedMsg struct {
+		notes   []string // what the admin should know of the connection
 		session *session
 		host    checklist.Host
 		look    lookedMsg
@@ -116,6 +117,7 @@ func (e *engine) connect(ctx context.Context, s *session) tea.Cmd {
 		o := e.cfg.Options
 		o.Ask, o.Moves = e.ask, answers.Network.Addresses()
 		msg := connectedMsg{session: s}
+		o.Note = func(text string) { msg.notes = append(msg.notes, text) }
 		h, err := dial(ctx, e.cfg, t, o)
 		if err != nil {
 			msg.err = err

@@ -176,6 +176,7 @@ func (p *plain) connect() error {
 func (p *plain) dial() error {
 	o := p.cfg.Options
 	o.Ask, o.Moves = p.question, p.s.answers.Network.Addresses()
+	o.Note = func(text string) { p.tell("note: ", clean(text)) }
 	h, err := dial(p.ctx, p.cfg, target(p.s.answers, p.s.file), o)
 	if err != nil {
 		return err

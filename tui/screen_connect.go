@@ -179,7 +179,7 @@ func (w *wizard) connected(msg connectedMsg) tea.Cmd {
 	if msg.err != nil {
 		return w.top().update(msg)
 	}
-	w.s.host, w.s.current = msg.host, msg.current
+	w.s.host, w.s.current, w.s.notes = msg.host, msg.current, msg.notes
 	w.s.took(msg.look.facts, msg.look.plan)
 	if w.s.file == "" {
 		w.s.file = w.store.file(w.s.name)

@@ -78,6 +78,9 @@ func (l *lookScreen) lines(w int) []string {
 	out := []string{style.title.Render("This is the server"), ""}
 	out = append(out, factLines(s.facts, w)...)
 	out = append(out, "")
+	for _, note := range s.notes {
+		out = append(append(out, wrap(w, style.warn.Render("! "), clean(note))...), "")
+	}
 	if s.needsUnproven() {
 		out = append(out, wrap(w, style.warn.Render("! "), "The page was not proven on this system yet: you can look at every step and verify, and aslwiz asks before it changes anything.")...)
 		out = append(out, "")

@@ -19,6 +19,7 @@ type session struct {
 	asked   map[string]bool   // steps whose questions were answered
 
 	host     checklist.Host
+	notes    []string // what the admin should know of the connection
 	facts    checklist.Facts
 	plan     map[string]checklist.StepPlan
 	status   map[string]checklist.StepStatus

@@ -17,6 +17,7 @@ import (
 type connectFlags struct {
 	acceptHostKey []string
 	accepted      *remote.AcceptedKeys
+	allow         []string
 	passwordFile  string
 	sudoFile      string
 	sshConfig     string
@@ -28,6 +29,7 @@ type connectFlags struct {
 func (f *connectFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.acceptHostKey, "accept-host-key", nil, "accept this host key without asking: `HOST=SHA256:...`; without HOST= it counts for the server alone, not for jump hosts and peers")
+	flags.StringSliceVar(&f.allow, "allow-algorithms", nil, "offer these weak SSH algorithms too, for an old server (`NAME,...`); it is said when one is in use")
 	flags.StringVar(&f.passwordFile, "password-file", "", "read the login password from `FILE` (mode 0600), or - for standard input")
 	flags.StringVar(&f.sudoFile, "sudo-password-file", "", "read the password for sudo from `FILE` (mode 0600), or - for standard input")
 	flags.StringVar(&f.sshConfig, "ssh-config", "", "read `FILE` instead of ~/.ssh/config")
@@ -38,6 +40,9 @@ func (f *connectFlags) register(cmd *cobra.Command) {
 func (f *connectFlags) read(ctx context.Context, in io.Reader) (err error) {
 	if f.accepted, err = remote.AcceptKeys(f.acceptHostKey...); err != nil {
 		return usage("take it from the server's console: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "--accept-host-key: %v", err)
+	}
+	if err = remote.CheckAlgorithms(f.allow); err != nil {
+		return usage("leave --allow-algorithms out: only a server that offers nothing better needs it, and aslwiz then says which one", "--allow-algorithms: %v", err)
 	}
 	if f.passwordFile == "-" && f.sudoFile == "-" {
 		return usage("a file for one of them", "--password-file and --sudo-password-file cannot both be standard input")
@@ -57,19 +62,24 @@ func (a *app) connect(ctx context.Context, s server, f *connectFlags) (*remote.S
 	}
 	fmt.Fprintf(a.err, "%s: connecting to %s\n", s.name, s.answers.Host)
 	host, err := remote.Connect(ctx, target, remote.Options{
-		Ask:           a.asker(f),
-		AcceptHostKey: f.accepted,
-		KnownHosts:    f.knownHosts,
-		SSHConfig:     f.sshConfig,
-		SudoPassword:  f.sudo,
-		Moves:         s.answers.Network.Addresses(),
-		Who:           who(),
+		Ask:             a.asker(f),
+		AcceptHostKey:   f.accepted,
+		AllowAlgorithms: f.allow,
+		Note:            a.note,
+		KnownHosts:      f.knownHosts,
+		SSHConfig:       f.sshConfig,
+		SudoPassword:    f.sudo,
+		Moves:           s.answers.Network.Addresses(),
+		Who:             who(),
 	})
 	if err != nil {
 		return nil, noConnection{err}
 	}
 	return host, nil
 }
+
+// note tells what the admin should know of a connection.
+func (a *app) note(text string) { fmt.Fprintln(a.err, wrap("note: ", remote.CleanLine(text))) }
 
 // session is a server that was connected to, and what a plan starts from.
 type session struct {

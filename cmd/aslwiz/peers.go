@@ -40,7 +40,7 @@ func (a *app) dialPeer(ctx context.Context, s server, f *connectFlags, p checkli
 		return nil, fmt.Errorf("tunnel %s: no login is known for its other end", p.Name)
 	}
 	fmt.Fprintf(a.err, "%s: connecting to the other end of the tunnel %s, %s\n", s.name, p.Name, p.SSH)
-	o := remote.Options{AcceptHostKey: f.accepted, Peer: true, KnownHosts: f.knownHosts, SSHConfig: f.sshConfig, Who: who()}
+	o := remote.Options{AcceptHostKey: f.accepted, Peer: true, AllowAlgorithms: f.allow, Note: a.note, KnownHosts: f.knownHosts, SSHConfig: f.sshConfig, Who: who()}
 	if a.terminal != nil {
 		o.Ask = a.asker(&connectFlags{})
 	}

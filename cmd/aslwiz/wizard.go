@@ -43,7 +43,7 @@ func (a *app) wizard(cmd *cobra.Command, f *connectFlags) error {
 			return remote.Connect(ctx, t, o)
 		},
 		Options: remote.Options{
-			AcceptHostKey: f.accepted, KnownHosts: f.knownHosts, SSHConfig: f.sshConfig, SudoPassword: f.sudo, Who: who(),
+			AcceptHostKey: f.accepted, AllowAlgorithms: f.allow, KnownHosts: f.knownHosts, SSHConfig: f.sshConfig, SudoPassword: f.sudo, Who: who(),
 		},
 		Folder:  filepath.Join(config, "aslwiz"),
 		State:   state,

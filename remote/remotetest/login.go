@@ -21,7 +21,7 @@ func (s *Server) sshConfig(cfg Config) *ssh.ServerConfig {
 	interactive := func(_ ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
 		return nil, s.challenge(cfg.Interactive, ask)
 	}
-	sc := &ssh.ServerConfig{ServerVersion: "SSH-2.0-remotetest"}
+	sc := &ssh.ServerConfig{ServerVersion: "SSH-2.0-remotetest", Config: cfg.Algorithms, PublicKeyAuthAlgorithms: cfg.Signatures}
 	sc.PublicKeyCallback = func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		known := func(k ssh.PublicKey) bool { return string(k.Marshal()) == string(key.Marshal()) }
 		if !slices.ContainsFunc(cfg.Keys, known) {

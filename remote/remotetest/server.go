@@ -19,6 +19,8 @@ import (
 type Config struct {
 	HostKeys    []ssh.Signer      // nil: a new ed25519 key
 	Keys        []ssh.PublicKey   // let in
+	Algorithms  ssh.Config        // what is offered; the zero value: the library's own choice
+	Signatures  []string          // taken of clients' keys; nil: the library's own choice
 	Password    string            // "": the method is not offered
 	Interactive []Prompt          // keyboard-interactive; nil: not offered
 	Then        string            // a second method wanted after the key: "password" or "keyboard-interactive"
