@@ -117,7 +117,7 @@ func (h *host) login(e *remotetest.Exec) int {
 	go func() { _ = out.CloseWithError(h.redirect(nonce, source, out)) }()
 	// Not remotetest's shell, which dies with its connection: sshd kills nothing,
 	// it closes the pipes.
-	cmd := exec.CommandContext(context.WithoutCancel(e.Context), "/bin/sh", "-c", e.Command)
+	cmd := exec.CommandContext(context.WithoutCancel(e.Context), "/bin/sh", "-c", withPrograms(e.Command, h.bin))
 	ownGroup(cmd)
 	cmd.Env = append(os.Environ(), e.Env...)
 	cmd.Stdout = &meter{w: e.Stdout, n: &h.out, at: h.cutOut, cut: h.srv.Cut}

@@ -73,7 +73,7 @@ func talker(talk func(nonce string, r *bufio.Reader, w io.Writer)) func(string) 
 			}
 			_ = thereOut.Close()
 		}()
-		return pipe{hereIn, hereOut, func() { _ = hereIn.Close(); _ = hereOut.Close() }}, nil
+		return pipe{Reader: hereIn, Writer: hereOut, close: func() { _ = hereIn.Close(); _ = hereOut.Close() }}, nil
 	}
 }
 

@@ -18,6 +18,13 @@ func (s *Server) Start(ctx context.Context, tx Transaction) error {
 	for _, secret := range tx.Secrets {
 		s.masks.add(secret)
 	}
+	if len(tx.Secrets) > 0 {
+		if shell, err := s.root(ctx); err != nil {
+			return err
+		} else if shell.recorded {
+			return &RecordedError{Host: s.name, User: s.User()}
+		}
+	}
 	var baseline []string
 	if tx.Guard != nil {
 		var err error

@@ -69,7 +69,7 @@ func (h *hop) checkRevoked(at Hop, key ssh.PublicKey) error {
 		presented = []ssh.PublicKey{cert.Key, cert.SignatureKey}
 	}
 	for _, file := range h.revoked {
-		text, err := localfile.Read(file, localfile.MaxSSHConfig)
+		text, err := localfile.Read(file, localfile.MaxKnownHosts)
 		if err == nil && bytes.HasPrefix(text, []byte("SSHKRL\n")) {
 			err = errors.New("is a binary list (KRL), which aslwiz cannot read; a text file with one public key a line can be")
 		}

@@ -20,7 +20,7 @@ const sudoWord = "s3same; open $me"
 // sudoAsks behaves as sudo does: it asks by the prompt that it was given, and keeps
 // nothing.
 const sudoAsks = `case $1 in -n) exit 1 ;; esac
-printf '%s' "$3" >&2
+printf '%s' "${3%\%p:}anna:" >&2
 read -r p || exit 1
 [ "$p" = '` + sudoWord + `' ] || { echo 'Sorry, try again.' >&2; exit 1; }
 shift 3

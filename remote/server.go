@@ -53,6 +53,9 @@ func (s *Server) remark() {
 	if s.opt.Note == nil {
 		return
 	}
+	if s.shell.recorded {
+		s.opt.Note((&RecordedError{Host: s.name, User: s.User()}).Error() + "; " + (&RecordedError{User: s.User()}).Hint())
+	}
 	for _, weak := range s.client.Weak() {
 		s.opt.Note(fmt.Sprintf("%s: this connection uses a weak algorithm that you allowed: %s; what is sent may be read or changed on its way", s.name, weak))
 	}
@@ -65,7 +68,7 @@ func (s *Server) open(ctx context.Context, conn *ssh.Client) (*session, error) {
 }
 
 // password is asked for once; the one that worked serves later shells.
-func (s *Server) password(ctx context.Context) (Secret, error) {
+func (s *Server) password(ctx context.Context, of string) (Secret, error) {
 	if !s.sudo.Empty() {
 		return s.sudo, nil
 	}
@@ -73,7 +76,7 @@ func (s *Server) password(ctx context.Context) (Secret, error) {
 		return Secret{}, errors.New("nobody to ask")
 	}
 	pw, err := s.opt.Ask(ctx, Question{
-		Kind: AskSudoPassword, Host: s.client.Address(), User: s.client.User(),
+		Kind: AskSudoPassword, Host: s.client.Address(), User: s.client.User(), Of: of,
 		Prompt: fmt.Sprintf("Password of %s on %s, for sudo", s.client.User(), s.name),
 	})
 	if err == nil {

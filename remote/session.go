@@ -30,8 +30,10 @@ var ErrGarbled = errors.New("the server's answer makes no sense")
 var sessionLoop string
 
 const (
-	// openLimit is how long a login shell may take to come up.
-	openLimit = 90 * time.Second
+	// helloLimit is how long a login shell may take to run a command.
+	helloLimit = 30 * time.Second
+	// sudoLimit is how long sudo may take to ask or to begin.
+	sudoLimit = 45 * time.Second
 	// answerGrace is how long an answer may lag behind the request's own limit,
 	// and how long a transfer may stand still.
 	answerGrace = 25 * time.Second
@@ -43,20 +45,35 @@ const (
 // csh read it alike: single quotes, without quote, backslash, exclamation mark
 // or newline inside, each word short enough for an old csh. Whether sudo wants a
 // password is not tried out with -n: sudo writes a mail to root about that attempt.
+//
+// The search path is set first: a sudo that somebody planted in the login's ~/bin
+// would be given the password. sudo's prompt says whose password it wants (%p). When
+// root's standard input is not the one that sudo was given, sudo stands in between
+// and records it (log_input). A shell that has a head of its own is busybox, whose
+// head reads too far.
 func shellCommand(nonce string) string {
-	const boot = `LC_ALL=C; export LC_ALL; i=$(id -u); echo; echo "$1 hello $i ${SSH_CONNECTION:-}"; ` +
-		`if [ "$i" = 0 ]; then exec sh -c "$2" aslwiz "$1"; fi; ` +
+	const boot = `PATH=` + searchPath + ` LC_ALL=C; export PATH LC_ALL; i=$(id -u); echo; echo "$1 hello $i ${SSH_CONNECTION:-}"; ` +
+		`if [ "$i" = 0 ]; then exec ` + shell + ` -c "$2" aslwiz "$1"; fi; ` +
 		`command -v sudo >/dev/null || { echo "$1 nosudo"; exit 1; }; ` +
-		`exec sudo -S -p "$1 password" sh -c "$2" aslwiz "$1" 2>&1`
-	const root = `exec 2>/dev/null; echo "$1 ready"; read -r l; p=$(head -c "$l"); eval "$p"`
-	return "exec sh -c '" + boot + "' aslwiz " + nonce + " '" + root + "'"
+		`exec sudo -S -p "$1 password %p:" ` + shell + ` -c "$2" aslwiz "$1" "$(readlink /proc/self/fd/0)" 2>&1`
+	const root = `exec 2>/dev/null; case $(command -v head) in /*) ;; *) echo "$1 busybox"; exit 1 ;; esac; ` +
+		`l=; [ -z "$2" ] || [ "$2" = "$(readlink /proc/self/fd/0)" ] || l=" recorded"; ` +
+		`echo "$1 ready$l"; read -r l; p=$(head -c "$l"); eval "$p"`
+	return "exec " + shell + " -c '" + boot + "' aslwiz " + nonce + " '" + root + "'"
 }
+
+// Where programs are looked for on a server before it is root that does so.
+const (
+	searchPath = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+	shell      = "/bin/sh"
+)
 
 // pipe is the two directions of a login shell.
 type pipe struct {
 	io.Reader
 	io.Writer
 	close func()
+	ended func() (code int, said string, ok bool) // once reading has ended; nil: not known
 }
 
 // startShell runs the command that makes a login shell a session's far end.
@@ -73,10 +90,14 @@ func startShell(conn *ssh.Client, command string) (pipe, error) {
 	if err != nil {
 		return pipe{}, err
 	}
+	said := &tail{}
+	sess.Stderr = said
 	if err := sess.Start(command); err != nil {
 		_ = sess.Close()
 		return pipe{}, err
 	}
+	status := make(chan error, 1)
+	go func() { status <- sess.Wait() }()
 	// Closing a session ends no read of it while the link is dead: the other end
 	// would have to answer. The pipe between does.
 	reader, writer := io.Pipe()
@@ -90,7 +111,39 @@ func startShell(conn *ssh.Client, command string) (pipe, error) {
 	return pipe{reader, in, func() {
 		_ = reader.Close()
 		go func() { _ = sess.Close() }() // may wait for the link as well
+	}, func() (int, string, bool) {
+		var exit *ssh.ExitError
+		select {
+		case err := <-status:
+			if err == nil || errors.As(err, &exit) {
+				if exit == nil {
+					return 0, said.String(), true
+				}
+				return exit.ExitStatus(), said.String(), true
+			}
+		case <-time.After(2 * time.Second):
+		}
+		return 0, "", false
 	}}, nil
+}
+
+// tail keeps the beginning of what a login shell says on standard error.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p[:min(len(p), max(0, MaxLine-len(t.text)))]...)
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
 }
 
 // session is a root shell that answers one request at a time.
@@ -105,8 +158,9 @@ type session struct {
 	grace   time.Duration // answerGrace
 	pace    int           // slowest
 
-	uid     int
-	sshConn string // SSH_CONNECTION, as it was before sudo
+	uid      int
+	sshConn  string // SSH_CONNECTION, as it was before sudo
+	recorded bool   // sudo keeps what is sent
 
 	once sync.Once
 	dead chan struct{}
@@ -115,7 +169,7 @@ type session struct {
 
 // openSession turns a fresh login shell into a root session. password is asked
 // for sudo's password, only when sudo wants one.
-func openSession(ctx context.Context, host, user string, start func(command string) (pipe, error), password func(context.Context) (Secret, error)) (*session, error) {
+func openSession(ctx context.Context, host, user string, start func(command string) (pipe, error), password func(ctx context.Context, of string) (Secret, error)) (*session, error) {
 	nonce := newNonce()
 	s := &session{host: host, nonce: nonce, grace: answerGrace, pace: slowest, turn: make(chan struct{}, 1), dead: make(chan struct{})}
 	// Starting the shell can block on a dead link; ctx must not wait for that.
@@ -143,7 +197,7 @@ func openSession(ctx context.Context, host, user string, start func(command stri
 		s.p = st.p
 	}
 	s.r = bufio.NewReaderSize(s.p, 32<<10)
-	s.watch = newWatchdog(openLimit, func() { s.fail(fmt.Errorf("%s: %w: the login shell said nothing more", host, ErrLost)) })
+	s.watch = newWatchdog(helloLimit, func() { s.fail(&ShellError{Host: host, User: user, Reason: ShellSilent}) })
 	defer context.AfterFunc(ctx, func() { s.fail(ctx.Err()) })()
 	if err := s.becomeRoot(ctx, user, password); err != nil {
 		s.fail(err)

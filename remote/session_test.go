@@ -23,8 +23,8 @@ import (
 func localShell(t testing.TB, bin string, argv ...string) func(string) (pipe, error) {
 	t.Helper()
 	return func(command string) (pipe, error) {
-		cmd := exec.CommandContext(t.Context(), argv[0], append(argv[1:], command)...)
-		cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "SSH_CONNECTION=192.0.2.9 4711 192.0.2.1 22"}
+		cmd := exec.CommandContext(t.Context(), argv[0], append(argv[1:], withPrograms(command, bin))...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SSH_CONNECTION=192.0.2.9 4711 192.0.2.1 22"}
 		in, err := cmd.StdinPipe()
 		if err != nil {
 			return pipe{}, err
@@ -42,8 +42,13 @@ func localShell(t testing.TB, bin string, argv ...string) func(string) (pipe, er
 			defer time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() }).Stop()
 			_ = cmd.Wait()
 		})
-		return pipe{out, in, func() { _ = in.Close(); _ = out.Close() }}, nil
+		return pipe{Reader: out, Writer: in, close: func() { _ = in.Close(); _ = out.Close() }}, nil
 	}
+}
+
+// withPrograms is a session's command that finds programs in bin first.
+func withPrograms(command, bin string) string {
+	return strings.Replace(command, "PATH="+searchPath, "PATH="+bin+":"+os.Getenv("PATH"), 1)
 }
 
 // programs writes executables into a directory.
@@ -58,7 +63,7 @@ func programs(t testing.TB, texts map[string]string) string {
 	return dir
 }
 
-func never(context.Context) (Secret, error) { return Secret{}, errors.New("nobody to ask") }
+func never(context.Context, string) (Secret, error) { return Secret{}, errors.New("nobody to ask") }
 
 func localSession(t *testing.T, argv ...string) *session {
 	t.Helper()
@@ -184,7 +189,7 @@ func liar(answer func(nonce string, w io.Writer)) func(string) (pipe, error) {
 			go func() { _, _ = io.Copy(io.Discard, r) }()
 			answer(nonce, thereOut)
 		}()
-		return pipe{hereIn, hereOut, closeAll}, nil
+		return pipe{Reader: hereIn, Writer: hereOut, close: closeAll}, nil
 	}
 }
 
@@ -228,7 +233,7 @@ func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 // fakeSudo asks as sudo does; it keeps what it was sent.
 const fakeSudo = `echo 'We trust you have received the usual lecture' >&2
 for try in 1 2 3; do
-  printf '%s' "$3" >&2
+  printf '%s%s:' "${3%\%p:}" "${SUDO_OF:-anna}" >&2
   read -r p || exit 1
   printf '%s\n' "$p" >>"${0%/*}/sent"
   [ "$p" != "right" ] || { shift 3; exec "$@"; }
@@ -250,13 +255,14 @@ func TestSudo(t *testing.T) {
 		"no password":      {fakeSudo, "", SudoNoPassword, ""},
 		"no need of one":   {`shift 3; exec "$@"`, "hunter2", "", ""},
 		"not in sudoers":   {`echo 'anna is not in the sudoers file.' >&2; exit 1`, "hunter2", SudoNotAllowed, ""},
+		"requiretty":       {`echo 'sudo: sorry, you must have a tty to run sudo' >&2; exit 1`, "hunter2", SudoTerminal, ""},
 		"another question": {`echo 'Verification code: ' >&2; exit 1`, "hunter2", SudoOther, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bin := programs(t, map[string]string{"id": "echo 1000", "sudo": "echo >>\"${0%/*}/begun\"\n" + c.sudo})
 			s, err := openSession(t.Context(), "srv", "anna", localShell(t, bin, "/bin/sh", "-c"),
-				func(context.Context) (Secret, error) { return NewSecret(c.password), nil })
+				func(context.Context, string) (Secret, error) { return NewSecret(c.password), nil })
 			sent, _ := os.ReadFile(filepath.Join(bin, "sent"))
 			if string(sent) != c.sent {
 				t.Errorf("sudo was sent %q, want %q", sent, c.sent)
@@ -291,12 +297,12 @@ func TestRootIsNotAskedForAPassword(t *testing.T) {
 		hereIn, thereOut := io.Pipe()
 		thereIn, hereOut := io.Pipe()
 		go func() {
-			fmt.Fprintf(thereOut, "%s hello 0 a 1 b 2\n%s password", nonce, nonce)
+			fmt.Fprintf(thereOut, "%s hello 0 a 1 b 2\n%s password root:", nonce, nonce)
 			l, _ := bufio.NewReader(thereIn).ReadString('\n')
 			sent <- l
 		}()
 		return pipe{Reader: hereIn, Writer: hereOut, close: func() { _ = hereIn.Close(); _ = hereOut.Close() }}, nil
-	}, func(context.Context) (Secret, error) { return NewSecret("hunter2"), nil })
+	}, func(context.Context, string) (Secret, error) { return NewSecret("hunter2"), nil })
 	if got := <-sent; !errors.Is(err, ErrGarbled) || got != "" {
 		t.Errorf("it was sent %q: %v", got, err)
 	}

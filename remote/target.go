@@ -35,6 +35,7 @@ type Question struct {
 	Kind        QuestionKind
 	Host        string // "host:port" of the hop that asks
 	User        string
+	Of          string // whose password sudo wants, where it is not the User's
 	Jump        bool   // a jump host asks, not the server
 	Prompt      string // cleaned; of AskInteractive the server's words, shown by Words alone
 	Fingerprint string // SHA256:..., for AskHostKey
@@ -61,6 +62,10 @@ func (q Question) Words() string {
 	case AskPassword:
 		return orElse(prompt, "password of "+CleanLine(q.User)+" on "+CleanLine(q.Host))
 	case AskSudoPassword:
+		if q.Of != "" {
+			return "sudo on " + CleanLine(q.Host) + " asks for the password of " + CleanLine(q.Of) + ", not of " + CleanLine(q.User) +
+				" (rootpw or targetpw is set there)"
+		}
 		return orElse(prompt, "password of "+CleanLine(q.User)+" on "+CleanLine(q.Host)+", for sudo")
 	}
 	return prompt

@@ -90,6 +90,11 @@ func questionWords(q remote.Question) (head string, body []string) {
 	case remote.AskPassphrase:
 		return "Passphrase", []string{"The key is locked: " + orElse(said, "a passphrase opens it") + ". It is not shown while you type, and it is not kept."}
 	case remote.AskSudoPassword:
+		if q.Of != "" {
+			return "Password of " + clean(q.Of) + " for sudo", []string{
+				clean(q.Words()) + ".", "It is not shown while you type, and it is forgotten when aslwiz ends.",
+			}
+		}
 		return "Password for sudo", []string{
 			"Changing the system needs root's rights. " + clean(q.User) + " gets them through sudo, which asks for the password of " +
 				clean(q.User) + " on " + clean(q.Host) + ".",

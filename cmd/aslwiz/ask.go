@@ -42,7 +42,7 @@ func withoutTerminal(q remote.Question) (remote.Secret, error) {
 	case remote.AskHostKey:
 		return remote.NewSecret("no"), nil // the refusal has its own error, with the fingerprint
 	case remote.AskSudoPassword:
-		return remote.Secret{}, noTerminal(q.Host+": sudo wants the password of "+q.User, "--sudo-password-file FILE")
+		return remote.Secret{}, noTerminal(q.Words(), "--sudo-password-file FILE")
 	case remote.AskPassphrase:
 		return remote.Secret{}, noTerminal(remote.CleanLine(q.Prompt), "add the key to an SSH agent: ssh-add")
 	default:

@@ -97,7 +97,7 @@ func hintOf(err error) string {
 	case errors.Is(err, checklist.ErrRelease):
 		return "set the server up with one of these, or have the provider do it; `aslwiz plan` shows what else falls short"
 	case errors.Is(err, remote.ErrLost) && errors.As(err, new(noConnection)):
-		return "see whether ssh gives you a shell there"
+		return "see whether ssh gives you a shell there, and look at the network between here and there"
 	case errors.Is(err, remote.ErrLost):
 		return "look at the network between here and there, then give the same command again: it goes on with what runs there"
 	case errors.Is(err, remote.ErrDiskFull):
