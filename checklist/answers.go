@@ -29,8 +29,12 @@ type Answers struct {
 
 // Firewall is what the packet filter lets in beside what it always lets in.
 type Firewall struct {
-	Services []string `yaml:"services,omitempty" json:"services,omitempty"`   // names of Services
-	Ports    []string `yaml:"ports,omitempty" json:"ports,omitempty"`         // "8080/tcp"
+	Services []string `yaml:"services,omitempty" json:"services,omitempty"` // names of Services
+	Ports    []string `yaml:"ports,omitempty" json:"ports,omitempty"`       // "8080/tcp"
+	// Limited are services and ports for some alone: "5038/tcp from 198.51.100.0/24",
+	// "iax2 on eth1".
+	Limited  []string `yaml:"limited,omitempty" json:"limited,omitempty"`
+	Blocks   []string `yaml:"blocks,omitempty" json:"blocks,omitempty"`       // prefixes from which nothing is let in
 	SSHFrom  []string `yaml:"ssh_from,omitempty" json:"ssh_from,omitempty"`   // prefixes; empty: anywhere
 	TakeOver bool     `yaml:"take_over,omitempty" json:"take_over,omitempty"` // disable an active firewalld or ufw
 }

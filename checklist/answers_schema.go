@@ -23,6 +23,8 @@ var answerExamples = map[string]string{
 	"firewall":           "firewall: {services: [http]}",
 	"firewall.services":  "services: [http, https]",
 	"firewall.ports":     "ports: [8080/tcp, 4569/udp]",
+	"firewall.limited":   "limited: [5038/tcp from 198.51.100.0/24, iax2 on eth1]",
+	"firewall.blocks":    "blocks: [192.0.2.0/24]",
 	"firewall.ssh_from":  "ssh_from: [203.0.113.0/24, 2001:db8:7::/48]",
 	"firewall.take_over": "take_over: true",
 	"fail2ban":           "fail2ban: {ignore: [203.0.113.7]}",

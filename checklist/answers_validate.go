@@ -45,15 +45,7 @@ func (a Answers) Problems(readable func(path string) error) []Problem {
 	if n := len(a.FQDN()); n > 253 {
 		add("domain", fmt.Errorf("hostname and domain are %d characters together; DNS ends at 253", n))
 	}
-	for i, s := range a.Firewall.Services {
-		add(fmt.Sprintf("firewall.services[%d]", i), errors.Join(CheckService(s), again(a.Firewall.Services, i)))
-	}
-	for i, p := range a.Firewall.Ports {
-		add(fmt.Sprintf("firewall.ports[%d]", i), errors.Join(CheckPort(p), again(a.Firewall.Ports, i)))
-	}
-	for i, p := range a.Firewall.SSHFrom {
-		add(fmt.Sprintf("firewall.ssh_from[%d]", i), errors.Join(CheckPrefix(p), again(a.Firewall.SSHFrom, i)))
-	}
+	firewallProblems(a, add)
 	for i, p := range a.Fail2ban.Ignore {
 		err := CheckPrefix(p)
 		if err == nil && strings.HasSuffix(p, "/0") {
@@ -152,6 +144,8 @@ func CheckPort(s string) error {
 	number, proto, ok := strings.Cut(s, "/")
 	n, err := strconv.Atoi(number)
 	switch {
+	case strings.Contains(s, " from ") || strings.Contains(s, " on "):
+		return fmt.Errorf("%q is not for everybody: it belongs in firewall.limited", s)
 	case err != nil || number != strconv.Itoa(n):
 		return fmt.Errorf("%q is not a port with its protocol", s)
 	case n < 1 || n > 65535:

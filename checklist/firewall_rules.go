@@ -23,13 +23,16 @@ type filterPolicy struct {
 	Ports    []string       // "8080/tcp"
 	Peers    []netip.Addr   // the other ends of IPsec tunnels
 	NMS      []netip.Prefix // who asks SNMP without a tunnel
+	Blocks   []netip.Prefix // from where nothing is let in
+	Limited  []limitedOpen
+	Cards    []string // what the main network card is called now and after the reboot
 }
 
 // packetRule is one rule, as iptables-save(8) prints it: "-A chain -s from rest".
 type packetRule struct {
 	why    string // for the reader of the script; rules that share it stand under one comment
 	family int
-	chain  string
+	chain  string       // "": chainIn
 	from   netip.Prefix // zero: anybody
 	rest   string
 }
@@ -37,18 +40,20 @@ type packetRule struct {
 // The page's malformed packets: all TCP flags set, or none (nmap's Xmas and null
 // scans).
 const (
-	allFlags = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,SYN,RST,PSH,ACK,URG -j log-and-drop"
-	noFlags  = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j log-and-drop"
+	allFlags = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG FIN,SYN,RST,PSH,ACK,URG -j " + chainLog
+	noFlags  = "-p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j " + chainLog
 )
 
 const (
+	replies   = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 	ping4     = "-p icmp -m icmp --icmp-type 8"
 	ping6     = "-p ipv6-icmp -m icmp6 --icmpv6-type 128"
 	pingLimit = " -m limit --limit 4/sec --limit-burst 3 -j ACCEPT"
 )
 
-// defaultDeny is the last rule of INPUT, in both families.
-const defaultDeny = "-A INPUT -j log-and-drop"
+// defaultDeny is the last rule of chainIn, in both families. The policy of INPUT
+// stays ACCEPT: with DROP, iptables -F would shut out whoever typed it.
+const defaultDeny = "-A " + chainIn + " -j " + chainLog
 
 // policyOf is the policy that answers and facts ask for.
 func policyOf(in In) (filterPolicy, error) {
@@ -63,6 +68,9 @@ func policyOf(in In) (filterPolicy, error) {
 			return p, fmt.Errorf("firewall.ssh_from: %w", err)
 		}
 		p.SSHFrom = append(p.SSHFrom, prefix)
+	}
+	if err := p.readLimits(in); err != nil {
+		return p, err
 	}
 	for _, n := range in.Answers.SNMP.NMS {
 		prefix, err := parsePrefix(n)
@@ -93,45 +101,93 @@ func parsePrefix(s string) (netip.Prefix, error) {
 // rules are the policy's rules in their order. What the page's script does is
 // all here: see page.md for what is done another way, and why.
 func (p filterPolicy) rules() ([]packetRule, error) {
-	var out []packetRule
-	add := func(why string, family int, chain string, rest ...string) {
-		for _, r := range rest {
-			out = append(out, packetRule{why: why, family: family, chain: chain, rest: r})
-		}
-	}
-	add("the server talks to itself", bothFamilies, "INPUT", "-i lo -j ACCEPT")
-	add("no honest packet has all TCP flags, or none", bothFamilies, "INPUT", allFlags, noFlags)
-	add("replies to what the server asked, and errors about it", bothFamilies, "INPUT", "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
-	for _, peer := range p.Peers {
-		out = append(out, peerRules(peer)...)
-	}
-	out = append(out, allow("SSH, on the port in use", p.SSHFrom, fmt.Sprintf("%d/tcp", p.SSHPort))...)
 	services, err := p.openPorts()
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, services...)
-	if len(p.NMS) > 0 {
-		out = append(out, allow("SNMP, asked by the monitoring", p.NMS, "161/udp")...)
+	var out rulesBuilder
+	out.add("the server talks to itself", bothFamilies, "-i lo -j ACCEPT")
+	for _, b := range p.Blocks {
+		out.rules = append(out.rules, packetRule{why: "from where nothing is let in", family: familyOf(b.Addr()), from: b, rest: "-j DROP"})
 	}
-	add("addresses from DHCP", onlyIPv4, "INPUT", "-p udp -m udp --sport 67 --dport 68 -j ACCEPT")
-	add("addresses from DHCP", onlyIPv6, "INPUT", "-s fe80::/10 -d fe80::/10 -p udp -m udp --sport 547 --dport 546 -j ACCEPT")
+	out.add("no honest packet has all TCP flags, or none", bothFamilies, allFlags, noFlags)
+	out.add("replies to what the server asked, and errors about it", bothFamilies, replies)
+	out.icmp6()
+	// After what IPv6 needs: its errors about a connection that the kernel no longer
+	// knows are invalid too. Neighbour discovery is not tracked, so it never is.
+	out.add("packets that belong to no connection and begin none", bothFamilies, "-m conntrack --ctstate INVALID -j DROP")
+	for _, peer := range p.Peers {
+		out.rules = append(out.rules, peerRules(peer)...)
+	}
+	out.rules = append(out.rules, p.ssh()...)
+	out.dhcp()
+	out.add("your own rules, from /etc/network/firewall.local", bothFamilies, "-j "+chainLocal)
+	out.rules = append(out.rules, services...)
+	if len(p.NMS) > 0 {
+		out.rules = append(out.rules, allow("SNMP, asked by the monitoring", p.NMS, "161/udp")...)
+	}
+	out.add("ping, 4 a second", onlyIPv4, ping4+pingLimit, ping4+" -j "+chainLog)
+	out.add("ping, 4 a second", onlyIPv6, ping6+pingLimit, ping6+" -j "+chainLog)
+	out.add("everything else, on every interface", bothFamilies, "-j "+chainLog)
+	out.chain = chainForward
+	out.add("what passes through", bothFamilies, allFlags, noFlags)
+	out.chain = chainLog
+	// Level 7, debug: the kernel's own default is 7, and it prints on the console what is
+	// below. The usual level, 4, would fill the screen of whoever mends the network there.
+	out.add("log some of it, off the console, and drop all of it", bothFamilies,
+		`-m limit --limit 10/min --limit-burst 20 -j LOG --log-prefix "[IPTables] Drop " --log-level 7`, "-j DROP")
+	return out.rules, nil
+}
+
+// least are the rules that are loaded where the others cannot be: no more matches and
+// targets of the kernel's than what they are for.
+func (p filterPolicy) least() []packetRule {
+	var out rulesBuilder
+	out.add("the server talks to itself", bothFamilies, "-i lo -j ACCEPT")
+	out.add("replies to what the server asked, and errors about it", bothFamilies, replies)
+	out.add("what IPv6 cannot do without", onlyIPv6, "-p ipv6-icmp -j ACCEPT")
+	for _, peer := range p.Peers { // SSH may come through the tunnel
+		out.rules = append(out.rules, peerRules(peer)[:3]...)
+	}
+	out.rules = append(out.rules, p.ssh()...)
+	out.dhcp()
+	out.add("everything else", bothFamilies, "-j DROP")
+	return out.rules
+}
+
+func (p filterPolicy) ssh() []packetRule {
+	return allow("SSH, on the port in use", p.SSHFrom, fmt.Sprintf("%d/tcp", p.SSHPort))
+}
+
+// rulesBuilder collects rules of a chain, chainIn unless it is told another.
+type rulesBuilder struct {
+	chain string
+	rules []packetRule
+}
+
+func (b *rulesBuilder) add(why string, family int, rest ...string) {
+	for _, r := range rest {
+		b.rules = append(b.rules, packetRule{why: why, family: family, chain: b.chain, rest: r})
+	}
+}
+
+// icmp6 adds what IPv6 cannot do without.
+func (b *rulesBuilder) icmp6() {
 	for _, kind := range []int{1, 2, 3, 4} {
-		add("what IPv6 cannot do without (RFC 4890): errors", onlyIPv6, "INPUT", fmt.Sprintf("-p ipv6-icmp -m icmp6 --icmpv6-type %d -j ACCEPT", kind))
+		b.add("what IPv6 cannot do without (RFC 4890): errors", onlyIPv6, fmt.Sprintf("-p ipv6-icmp -m icmp6 --icmpv6-type %d -j ACCEPT", kind))
 	}
 	for _, kind := range []int{133, 134, 135, 136} {
-		add("neighbours and routers, from this link only", onlyIPv6, "INPUT", fmt.Sprintf("-p ipv6-icmp -m icmp6 --icmpv6-type %d -m hl --hl-eq 255 -j ACCEPT", kind))
+		b.add("neighbours and routers, from this link only", onlyIPv6, fmt.Sprintf("-p ipv6-icmp -m icmp6 --icmpv6-type %d -m hl --hl-eq 255 -j ACCEPT", kind))
 	}
 	for _, kind := range []int{130, 131, 132, 143} {
-		add("multicast listeners", onlyIPv6, "INPUT", fmt.Sprintf("-s fe80::/10 -p ipv6-icmp -m icmp6 --icmpv6-type %d -j ACCEPT", kind))
+		b.add("multicast listeners", onlyIPv6, fmt.Sprintf("-s fe80::/10 -p ipv6-icmp -m icmp6 --icmpv6-type %d -j ACCEPT", kind))
 	}
-	add("ping, 4 a second", onlyIPv4, "INPUT", ping4+pingLimit, ping4+" -j log-and-drop")
-	add("ping, 4 a second", onlyIPv6, "INPUT", ping6+pingLimit, ping6+" -j log-and-drop")
-	add("everything else, on every interface", bothFamilies, "INPUT", "-j log-and-drop")
-	add("what passes through", bothFamilies, "FORWARD", allFlags, noFlags)
-	add("log some of it, drop all of it", bothFamilies, "log-and-drop",
-		`-m limit --limit 10/min --limit-burst 20 -j LOG --log-prefix "[IPTables] Drop "`, "-j DROP")
-	return out, nil
+}
+
+// dhcp adds the answers of DHCP. A server of DHCPv6 may send from any port (RFC 8415).
+func (b *rulesBuilder) dhcp() {
+	b.add("addresses from DHCP", onlyIPv4, "-p udp -m udp --sport 67 --dport 68 -j ACCEPT")
+	b.add("addresses from DHCP", onlyIPv6, "-s fe80::/10 -d fe80::/10 -p udp -m udp --dport 546 -j ACCEPT")
 }
 
 // peerRules let in what a tunnel needs, and what came through it. AH, which the
@@ -145,7 +201,7 @@ func peerRules(peer netip.Addr) []packetRule {
 		"-p esp -j ACCEPT",
 		"-m policy --dir in --pol ipsec -j ACCEPT",
 	} {
-		out = append(out, packetRule{why: why, family: familyOf(peer), chain: "INPUT", from: netip.PrefixFrom(peer, peer.BitLen()), rest: rest})
+		out = append(out, packetRule{why: why, family: familyOf(peer), from: netip.PrefixFrom(peer, peer.BitLen()), rest: rest})
 	}
 	return out
 }
@@ -155,11 +211,11 @@ func allow(why string, from []netip.Prefix, port string) []packetRule {
 	number, proto, _ := strings.Cut(port, "/")
 	rest := fmt.Sprintf("-p %s -m %s --dport %s -j ACCEPT", proto, proto, number)
 	if len(from) == 0 {
-		return []packetRule{{why: why, chain: "INPUT", rest: rest}}
+		return []packetRule{{why: why, rest: rest}}
 	}
 	var out []packetRule
 	for _, f := range from {
-		out = append(out, packetRule{why: why, family: familyOf(f.Addr()), chain: "INPUT", from: f, rest: rest})
+		out = append(out, packetRule{why: why, family: familyOf(f.Addr()), from: f, rest: rest})
 	}
 	return out
 }
@@ -193,6 +249,9 @@ func (p filterPolicy) openPorts() ([]packetRule, error) {
 		}
 		open("asked for by port", []string{port})
 	}
+	for _, l := range p.Limited {
+		out = append(out, l.rules(p.Cards)...)
+	}
 	return out, nil
 }
 
@@ -204,22 +263,29 @@ func familyOf(a netip.Addr) int {
 }
 
 func (r packetRule) String() string {
-	line := "-A " + r.chain + " "
+	line := "-A " + orElse(r.chain, chainIn) + " "
 	if r.from.IsValid() && r.from.Bits() > 0 {
 		line += "-s " + r.from.String() + " "
 	}
 	return line + r.rest
 }
 
-// render writes a family's rules for iptables-restore(8), with the reasons as
-// comments.
+// render is a family's rules as own prints them once they are loaded, and comments.
 func (p filterPolicy) render(family int) (string, error) {
 	rules, err := p.rules()
 	if err != nil {
 		return "", err
 	}
+	return ownHead + renderRules(rules, family), nil
+}
+
+// renderLeast is a family's least rules.
+func (p filterPolicy) renderLeast(family int) string {
+	return ":" + chainIn + " -\n-A INPUT -j " + chainIn + "\n" + renderRules(p.least(), family)
+}
+
+func renderRules(rules []packetRule, family int) string {
 	var b strings.Builder
-	b.WriteString("*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:log-and-drop -\n")
 	why := ""
 	for _, r := range rules {
 		if r.family != bothFamilies && r.family != family {
@@ -231,12 +297,11 @@ func (p filterPolicy) render(family int) (string, error) {
 		}
 		fmt.Fprintln(&b, r)
 	}
-	b.WriteString("COMMIT\n")
-	return b.String(), nil
+	return b.String()
 }
 
-// bareRules are rules without comments and final newline: what rulesRead prints
-// once they are loaded.
+// bareRules are rules without comments and final newline: what own prints once they
+// are loaded.
 func bareRules(rules string) string {
 	var out []string
 	for line := range strings.Lines(rules) {

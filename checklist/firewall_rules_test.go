@@ -3,6 +3,7 @@ package checklist
 import (
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func TestRulesAsLoaded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		loaded := bareLoaded(string(r.find(itemFirewall.Probes(In{})[i]).Out))
+		loaded := ownOf(parseSaved(string(r.find(itemFirewall.Probes(In{})[i]).Out))["filter"])
 		if want := strings.Split(bareRules(text), "\n"); !slices.Equal(loaded, want) {
 			t.Errorf("IPv%d:\n%s", family, unifiedDiff("rules", strings.Join(want, "\n")+"\n", strings.Join(loaded, "\n")+"\n", true))
 		}
@@ -83,7 +84,7 @@ func TestRulesAsLoaded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(bareLoaded(string(saved)), "\n"); got != bareRules(string(want)) {
+		if got := strings.Join(ownOf(parseSaved(string(saved))["filter"]), "\n"); got != bareRules(string(want)) {
 			t.Errorf("%s:\n%s", name, unifiedDiff(name, bareRules(string(want)), got, true))
 		}
 	}
@@ -104,7 +105,7 @@ func TestRulesEndInDeny(t *testing.T) {
 		}
 		var input []string
 		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, "-A INPUT ") {
+			if strings.HasPrefix(line, "-A "+chainIn+" ") {
 				input = append(input, strings.TrimSpace(line))
 			}
 			if strings.Contains(line, " -i ") && !strings.Contains(line, " -i lo ") {
@@ -146,5 +147,44 @@ func TestOtherFirewall(t *testing.T) {
 	}
 	if c := changeOf(t, p, "ufw"); len(c.Settings) != 1 || c.Settings[0].Before != hashOf([]byte("active")) {
 		t.Errorf("not undoable: %+v", c.Settings)
+	}
+}
+
+// The step, preflight and the look at a peer agree on what another firewall is: one that
+// runs or starts at boot, and of nftables one that drops. Docker, libvirt and fail2ban
+// are none.
+func TestOtherFirewallsRead(t *testing.T) {
+	for name, c := range map[string]struct{ on, ufw, conf, want string }{
+		"none":               {"docker libvirtd fail2ban", "inactive", "flush ruleset\n", ""},
+		"firewalld":          {"firewalld docker", "", "", "firewalld\n"},
+		"ufw":                {"", "active", "", "ufw\n"},
+		"nftables, as it is": {"nftables", "", "flush ruleset\ntable inet filter {\n chain input {\n  type filter hook input priority filter;\n }\n # drop\n}\n", ""},
+		"nftables":           {"nftables", "active", "table inet filter {\n chain input {\n  type filter hook input priority filter; policy drop;\n }\n}\n", "nftables\nufw\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			stubs := map[string]string{"systemctl": "#!/bin/sh\nfor last; do :; done\nfor u in " + c.on + "; do [ $u != $last ] || exit 0; done\nexit 1\n"}
+			if c.ufw != "" {
+				stubs["ufw"] = "#!/bin/sh\necho Status: " + c.ufw + "\n"
+			}
+			for program, text := range stubs {
+				if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o700); err != nil { //nolint:gosec // it is run
+					t.Fatal(err)
+				}
+			}
+			conf := filepath.Join(dir, "nftables.conf")
+			if err := os.WriteFile(conf, []byte(c.conf), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(firewallsRead, "/etc/nftables", filepath.Join(dir, "nftables")))
+			cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+			out, err := cmd.Output()
+			if err != nil || string(out) != c.want {
+				t.Errorf("%q, %v; want %q", out, err, c.want)
+			}
+		})
+	}
+	if c := judgeFirewalls("nftables\nufw\n"); len(c.Notes) != 2 || c.Now != "nftables, ufw" {
+		t.Errorf("%+v", c)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"aslwiz/remote"
@@ -25,6 +24,7 @@ var itemFirewall = Item{
 			remote.ReadSetting("IPv6 packet filter", countedRead("ip6tables")),
 			remote.ReadFile(firewallScript),
 			remote.ReadCommand("ss", "-Htln"),
+			remote.ReadSetting("around the firewall", aroundFirewall),
 		}
 	},
 	Outside: func(in In) []netip.AddrPort {
@@ -38,9 +38,9 @@ var itemFirewall = Item{
 	Judge: judgeFirewall,
 }
 
-// countedRead prints a family's filter table with its counters.
+// countedRead prints a family's tables with their counters.
 func countedRead(command string) string {
-	return "command -v " + command + "-save >/dev/null || exit 127\n" + command + "-save -c -t filter"
+	return "command -v " + command + "-save >/dev/null || exit 127\n" + command + "-save -c"
 }
 
 // serverAddrs are the server's global addresses, and the one it is reached at
@@ -60,8 +60,13 @@ func serverAddrs(in In) []netip.Addr {
 
 // closedPort is a high TCP port that no answer opens.
 func closedPort(in In) uint16 {
+	opened := func(port uint16) bool {
+		text := fmt.Sprintf("%d/tcp", port)
+		return int(port) == in.Facts.SSHPort || slices.Contains(in.Answers.Firewall.Ports, text) ||
+			slices.ContainsFunc(in.Answers.Firewall.Limited, func(s string) bool { return strings.HasPrefix(s, text) })
+	}
 	port := uint16(65533)
-	for int(port) == in.Facts.SSHPort || slices.Contains(in.Answers.Firewall.Ports, fmt.Sprintf("%d/tcp", port)) {
+	for opened(port) {
 		port--
 	}
 	return port
@@ -81,7 +86,16 @@ func judgeFirewall(in In, seen Seen) Finding {
 	if err != nil {
 		return unknown(f, err)
 	}
-	if wrong := rulesWrong(seen.Answers, string(script.Content)); len(wrong) > 0 {
+	a := parseAround(string(seen.Answers[4].Out))
+	saved := [2]string{string(seen.Answers[0].Out), string(seen.Answers[1].Out)}
+	a.local = a.localWrong(saved)
+	foreign, aside := foreignRules(in, saved, a)
+	f.Evidence = append(slices.Clone(foreign), aside...)
+	wrong := rulesWrong(seen.Answers, string(script.Content))
+	if len(wrong) == 0 && a.boot != "enabled" {
+		wrong = append(wrong, firewallUnit+" does not start at boot, so that after a restart nothing would be dropped")
+	}
+	if len(wrong) > 0 {
 		f.Status, f.Got = Failed, strings.Join(wrong, "; ")
 		f.Fix = firewallFix()
 		return f
@@ -102,6 +116,8 @@ func judgeFirewall(in In, seen Seen) Finding {
 		}
 	}
 	switch {
+	case len(foreign) > 0 || len(a.local) > 0:
+		f.Status, f.Got, f.Fix = Failed, atMost(append(append(a.local, foreign...), red...)), foreignFix(a)
 	case len(red) > 0:
 		f.Status, f.Got, f.Fix = Failed, strings.Join(red, "; "), firewallFix()
 	case len(open) > 0:
@@ -116,6 +132,14 @@ func judgeFirewall(in In, seen Seen) Finding {
 
 func firewallFix() *Fix {
 	return &Fix{Kind: FixStep, Step: "firewall", Text: "run the step firewall"}
+}
+
+// foreignFix says what a person can do about rules that are not aslwiz's.
+func foreignFix(a around) *Fix {
+	if len(a.local) > 0 {
+		return &Fix{Kind: FixHand, Text: "correct " + firewallLocal + ", all of which is left out until then, and run " + firewallScript + ", which says what it refuses"}
+	}
+	return &Fix{Kind: FixHand, Text: "aslwiz does not change rules that others made. A port that is meant to be open: add it to firewall.ports. One that is not: remove the rule, or publish the container's port at 127.0.0.1. A network to trust, or anything else that is not a port: put it into " + firewallLocal}
 }
 
 // knocks are the connection attempts over one family.
@@ -170,8 +194,6 @@ func (k knocks) judge(in In, outside []remote.Reach) (red string, evidence []str
 	return red, evidence, ok
 }
 
-var ruleCounter = regexp.MustCompile(`^\[(\d+):\d+\] `)
-
 // rulesWrong compares the rules in force with the script's, family by family.
 func rulesWrong(answers []remote.Answer, script string) (wrong []string) {
 	for i, family := range []string{"IPv4", "IPv6"} {
@@ -183,9 +205,13 @@ func rulesWrong(answers []remote.Answer, script string) (wrong []string) {
 			wrong = append(wrong, err.Error())
 			continue
 		}
-		have, want := bareLoaded(loaded), scriptRules(script, "rules"+family[3:])
+		have := ownOf(parseSaved(loaded)["filter"])
+		have = slices.DeleteFunc(have, func(l string) bool { return withoutLocal(l) == "" })
+		want := scriptRules(script, "rules"+family[3:])
 		switch {
-		case !slices.Contains(have, defaultDeny):
+		case slices.Contains(have, "-A "+chainIn+" -j DROP"):
+			wrong = append(wrong, family+": only SSH and what a network needs are let in, because the rules could not be loaded: journalctl -u "+firewallUnit+" says why")
+		case !slices.Contains(have, defaultDeny) || !slices.Contains(have, jumpIn):
 			wrong = append(wrong, family+": no rule drops what is not let in")
 		case want == nil:
 			wrong = append(wrong, firewallScript+" is not there, or is not aslwiz's")
@@ -194,22 +220,6 @@ func rulesWrong(answers []remote.Answer, script string) (wrong []string) {
 		}
 	}
 	return slices.Compact(wrong)
-}
-
-// bareLoaded are the lines of iptables-save -c without comments and counters.
-func bareLoaded(text string) (out []string) {
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-		case strings.HasPrefix(line, ":"):
-			chain, _, _ := strings.Cut(line, " [")
-			out = append(out, chain)
-		default:
-			out = append(out, ruleCounter.ReplaceAllString(line, ""))
-		}
-	}
-	return out
 }
 
 // scriptRules are the rules that firewall.sh holds in a function, nil when there
@@ -225,11 +235,13 @@ func scriptRules(script, function string) []string {
 
 // denied is how many packets the default deny has counted.
 func denied(a remote.Answer) int64 {
-	for line := range strings.Lines(string(a.Out)) {
-		m := ruleCounter.FindStringSubmatch(line)
-		if m != nil && strings.TrimSpace(line[len(m[0]):]) == defaultDeny {
-			n, _ := strconv.ParseInt(m[1], 10, 64)
-			return n
+	t := parseSaved(string(a.Out))["filter"]
+	if t == nil {
+		return 0
+	}
+	for _, r := range t.rules {
+		if r.text == defaultDeny {
+			return r.packets
 		}
 	}
 	return 0

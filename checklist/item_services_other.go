@@ -75,6 +75,11 @@ func openTo(in In, policy filterPolicy, l Listener) string {
 	case l.Port == "161/udp" && len(policy.NMS) > 0:
 		return "the monitoring system"
 	}
+	for _, o := range policy.Limited {
+		if slices.ContainsFunc(o.ports, func(p string) bool { return inPorts(p, l.Port) }) {
+			return o.who()
+		}
+	}
 	for _, name := range policy.Services {
 		if s, ok := ServiceByName(name); ok && slices.ContainsFunc(s.Ports, func(p string) bool { return inPorts(p, l.Port) }) {
 			return "everybody"

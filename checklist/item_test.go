@@ -268,9 +268,44 @@ func TestJudgeFirewall(t *testing.T) {
 			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
 			edit: func(r *replay) {
 				text := string(r.find(itemFirewall.Probes(In{})[0]).Out)
-				r.says("IPv4 packet filter", strings.Replace(text, "COMMIT", "[0:0] -A INPUT -j ACCEPT\nCOMMIT", 1))
+				r.says("IPv4 packet filter", strings.Replace(text, "COMMIT", "[0:0] -A aslwiz-in -j ACCEPT\nCOMMIT", 1))
 			},
 			want: expect{Failed, "IPv4: the rules in force are not those", "firewall"},
+		},
+		"a rule of somebody's in front": {
+			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
+			edit: func(r *replay) {
+				text := string(r.find(itemFirewall.Probes(In{})[0]).Out)
+				front, rest, _ := strings.Cut(text, "-A INPUT")
+				r.says("IPv4 packet filter", front+"-A INPUT -p tcp -m tcp --dport 9999 -j ACCEPT\n[0:0] -A INPUT"+rest)
+			},
+			want: expect{Failed, "lets in 9999/tcp, which no answer opens", ""},
+		},
+		"not at boot": {
+			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
+			edit:    func(r *replay) { r.says("around the firewall", "forward4 0\nforward6 0\nboot disabled\n") },
+			want:    expect{Failed, "does not start at boot", "firewall"},
+		},
+		"its own rules wrong": {
+			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
+			edit: func(r *replay) {
+				r.says("around the firewall", "forward4 0\nforward6 0\nboot enabled\nlocal /etc/network/firewall.local, line 3: iptables: unknown option\n")
+			},
+			want: expect{Failed, "firewall.local, line 3", ""},
+		},
+		"its own rules not loaded": {
+			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
+			edit: func(r *replay) {
+				r.says("around the firewall", "forward4 0\nforward6 0\nboot enabled\nlocals 2\n")
+			},
+			want: expect{Failed, "has 2 rules, and none of them is in force", ""},
+		},
+		"only the least": {
+			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),
+			edit: func(r *replay) {
+				r.says("IPv6 packet filter", "*filter\n:INPUT ACCEPT [0:0]\n:aslwiz-in - [0:0]\n[0:0] -A INPUT -j aslwiz-in\n[0:0] -A aslwiz-in -j DROP\nCOMMIT\n")
+			},
+			want: expect{Failed, "IPv6: only SSH and what a network needs", "firewall"},
 		},
 		"no script": {
 			outside: knock(base, remote.ReachOpen, remote.ReachTimeout),

@@ -118,7 +118,7 @@ func TestPeersInTheFirewall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for family, want := range map[int]string{onlyIPv4: "-A INPUT -s 198.51.100.12/32 -p esp -j ACCEPT", onlyIPv6: "-A INPUT -s 2001:db8:51::12/128 -p esp -j ACCEPT"} {
+	for family, want := range map[int]string{onlyIPv4: "-A aslwiz-in -s 198.51.100.12/32 -p esp -j ACCEPT", onlyIPv6: "-A aslwiz-in -s 2001:db8:51::12/128 -p esp -j ACCEPT"} {
 		rules, err := p.render(family)
 		if err != nil || !strings.Contains(rules, want+"\n") {
 			t.Errorf("no %q, %v", want, err)

@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -184,17 +185,18 @@ func isOrAre(names []string) string {
 	return " are"
 }
 
-// firewallsRead prints the name of each other firewall that is switched on.
-const firewallsRead = `for u in firewalld nftables; do
-  if systemctl is-active -q $u || systemctl is-enabled -q $u 2>/dev/null; then echo $u; fi
-done
-if command -v ufw >/dev/null && LC_ALL=C ufw status | grep -q '^Status: active'; then echo ufw; fi`
-
 func judgeFirewalls(text string) Change {
 	c := Change{Now: "none", Want: "none"}
-	if names := strings.Fields(text); len(names) > 0 {
-		c.Now = strings.Join(names, ", ")
-		c.Notes = []string{c.Now + " is switched on beside the page's rules; step firewall says what to do about firewalld and ufw, and leaves nftables' own tables alone"}
+	names := strings.Fields(text)
+	if len(names) == 0 {
+		return c
+	}
+	c.Now = strings.Join(names, ", ")
+	if slices.Contains(names, "nftables") {
+		c.Notes = append(c.Notes, "nftables.service loads rules of its own that drop packets: what they drop stays dropped, whatever aslwiz lets in. Restarting that unit deletes aslwiz's rules too, where /etc/nftables.conf begins with flush ruleset")
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return n != "nftables" }) {
+		c.Notes = append(c.Notes, "step firewall switches firewalld or ufw off when firewall.take_over is true, and stops otherwise")
 	}
 	return c
 }

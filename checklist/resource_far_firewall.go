@@ -11,8 +11,9 @@ import (
 )
 
 // farFirewall is that the packet filter of the other server admits IKE, ESP and
-// what came through the tunnel. aslwiz's own script gets the rules; what another
-// program manages is only read, and the rules to add there are shown.
+// what came through the tunnel. aslwiz's own script gets the rules, which touches
+// nothing but aslwiz's own chains there; what another program or a person manages is
+// only read, and the rules to add are shown.
 type farFirewall struct {
 	Us   []netip.Addr // this server, as the other one sees it
 	Host string
@@ -35,7 +36,7 @@ func (f farFirewall) us() string {
 func (f farFirewall) Probes() []remote.Probe {
 	out := []remote.Probe{
 		remote.ReadFile(firewallScript),
-		remote.ReadSetting("other firewalls on "+f.Host, "for u in firewalld nftables; do systemctl -q is-active $u && echo $u; done; ("+ufwRead+") | grep -x active | sed 's/.*/ufw/'").Within(farPatience),
+		remote.ReadSetting("other firewalls on "+f.Host, firewallsRead).Within(farPatience),
 	}
 	for _, a := range f.Us {
 		save := tablesOf(a) + "-save"
@@ -55,10 +56,14 @@ func tablesOf(a netip.Addr) string {
 	return "ip6tables"
 }
 
-// tunnelLines are the rules that let in the tunnel with a.
-func tunnelLines(a netip.Addr) []string {
+// tunnelLines are the rules that let in the tunnel with a, for a firewall that is not
+// aslwiz's.
+func tunnelLines(a netip.Addr) []string { return tunnelRules("INPUT", a) }
+
+func tunnelRules(chain string, a netip.Addr) []string {
 	var out []string
 	for _, r := range peerRules(a) {
+		r.chain = chain
 		out = append(out, r.String())
 	}
 	return out
@@ -136,10 +141,9 @@ func (f farFirewall) own(script remote.FileState) (Change, error) {
 }
 
 func (f farFirewall) insert(script string, us netip.Addr) (string, error) {
-	const replies = "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
 	var missing []string
 	have := strings.Split(script, "\n")
-	for _, l := range tunnelLines(us) {
+	for _, l := range tunnelRules(chainIn, us) {
 		if !slices.Contains(have, l) {
 			missing = append(missing, l)
 		}
@@ -155,7 +159,7 @@ func (f farFirewall) insert(script string, us netip.Addr) (string, error) {
 	if at < 0 {
 		return script, fmt.Errorf("has no part %q: run the step firewall on %s", part, f.Host)
 	}
-	n := slices.Index(have[at:], replies)
+	n := slices.Index(have[at:], "-A "+chainIn+" "+replies)
 	if n < 0 {
 		return script, fmt.Errorf("has no rule for replies: run the step firewall on %s", f.Host)
 	}

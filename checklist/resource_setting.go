@@ -18,6 +18,9 @@ type Setting struct {
 	Set string
 	// Equal compares Read's output with Want; nil: equal but for final newlines.
 	Equal func(now, want string) bool
+	// Part is what of the value is compared and shown; nil: all of it. A restore brings
+	// back all.
+	Part func(string) string
 	// Show shortens a long value to one line for people; nil: the value.
 	Show func(string) string
 	Note string
@@ -51,6 +54,9 @@ func (s Setting) Compare(answers []remote.Answer) (Change, error) {
 	now, err := answers[0].Text()
 	if err != nil {
 		return Change{}, err
+	}
+	if s.Part != nil {
+		now = s.Part(now)
 	}
 	if equal == nil {
 		equal = func(a, b string) bool { return a == b }

@@ -11,6 +11,7 @@ import (
 
 const (
 	firewallScript = "/etc/network/firewall.sh"
+	firewallLocal  = "/etc/network/firewall.local" // the admin's own rules
 	firewallUnit   = "aslwiz-firewall.service"
 	firewallFile   = "/etc/systemd/system/" + firewallUnit
 )
@@ -34,7 +35,9 @@ func wantFirewall(in In) ([]Resource, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rules struct{ Rules4, Rules6 string }
+	rules := struct{ Rules4, Rules6, Least4, Least6, Own string }{
+		Least4: policy.renderLeast(onlyIPv4), Least6: policy.renderLeast(onlyIPv6), Own: ownShell,
+	}
 	if rules.Rules4, err = policy.render(onlyIPv4); err != nil {
 		return nil, err
 	}
@@ -81,32 +84,28 @@ func wantFirewall(in In) ([]Resource, error) {
 // loadedBelow stands where a setting is made true by the unit's start.
 const loadedBelow = "# " + firewallUnit + " makes it so, below"
 
-// liveRules are the rules that a family's filter table holds.
+// liveRules are aslwiz's rules that a family's filter table holds. What others have
+// there is no part of the value: a container that starts meanwhile changes nothing in
+// it, and a roll-back touches nothing of the container's.
 func liveRules(family, command, want string) Setting {
 	return Setting{
 		Title: family + " rules in force", Step: "packages",
-		Read:  rulesRead(command),
-		Write: command + "-restore -w 10",
+		Read:  ownRead(command),
+		Write: ownWrite(command),
 		Want:  want,
+		Part:  withoutLocal,
 		Set:   loadedBelow,
 		Show:  showRules,
-		Note:  "the whole filter table is replaced; the nat table and the tables of other programs stay",
+		Note:  "in chains of aslwiz's own, behind what is there: rules of Docker, libvirt, fail2ban and your own stay, and so do the policies",
 	}
 }
 
-// rulesRead prints a family's filter table without comments and counters; an
-// empty table where the kernel has none yet.
-func rulesRead(command string) string {
-	return `command -v ` + command + `-save >/dev/null || exit 127
-rules=$(` + command + `-save -t filter) || exit
-rules=$(printf '%s\n' "$rules" | sed -e '/^#/d' -e 's/ \[[0-9]*:[0-9]*\]$//')
-[ -n "$rules" ] || rules=$(printf '%s\n' '*filter' ':INPUT ACCEPT' ':FORWARD ACCEPT' ':OUTPUT ACCEPT' COMMIT)
-printf '%s\n' "$rules"`
-}
-
 func showRules(v string) string {
-	n := strings.Count("\n"+v, "\n-A ")
-	if strings.Contains(v+"\n", "\n"+defaultDeny+"\n") {
+	n := strings.Count("\n"+v, "\n-A aslwiz-")
+	switch {
+	case n == 0:
+		return "none of aslwiz's"
+	case strings.Contains("\n"+v+"\n", "\n"+defaultDeny+"\n") && strings.Contains("\n"+v+"\n", "\n"+jumpIn+"\n"):
 		return fmt.Sprintf("%d rules, everything else is dropped", n)
 	}
 	return fmt.Sprintf("%d rules, everything else is let in", n)
@@ -140,6 +139,17 @@ const (
 	ufwRead  = `command -v ufw >/dev/null || { echo absent; exit 0; }; LC_ALL=C ufw status | sed -n 's/^Status: //p'`
 	ufwWrite = `read -r s; case $s in active) ufw --force enable ;; inactive) ufw --force disable ;; esac`
 )
+
+// firewallsRead prints the name of each other firewall that runs or starts at boot.
+// Docker, libvirt and fail2ban are none: they put rules beside those of others.
+// Debian's nftables.service is one only with rules that drop; as it comes, its file has
+// three empty chains.
+const firewallsRead = `for u in firewalld nftables; do
+  systemctl -q is-active $u || systemctl -q is-enabled $u 2>/dev/null || continue
+  [ $u = firewalld ] || grep -rqsE '^[^#]*(drop|reject)' /etc/nftables.conf /etc/nftables.d || continue
+  echo $u
+done
+case $(` + ufwRead + `) in active) echo ufw ;; esac`
 
 func (o otherFirewall) Name() string { return o.name }
 

@@ -9,12 +9,12 @@ import (
 )
 
 func TestRender(t *testing.T) {
-	rules := struct{ Rules4, Rules6 string }{"*filter\nCOMMIT\n", "*filter\nCOMMIT\n"}
+	rules := struct{ Rules4, Rules6, Least4, Least6, Own string }{Rules4: "-A INPUT -j x\n"}
 	text, err := Render("debian12", "/etc/network/firewall.sh", rules)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(text, "cat <<'RULES'\n*filter\nCOMMIT\nRULES\n") {
+	if !strings.Contains(text, "cat <<'RULES'\n-A INPUT -j x\nRULES\n") {
 		t.Errorf("the rules are not where they belong:\n%s", text)
 	}
 	if _, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "firewall.sh"); err != nil {

@@ -11,8 +11,9 @@ import (
 type fieldKind int
 
 const (
-	oneText  fieldKind = iota
-	manyText           // several words, by blanks
+	oneText   fieldKind = iota
+	manyText            // several words, by blanks
+	manyLines           // several that hold blanks, by commas
 	number
 	yesNo
 	oneOf

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,6 +115,9 @@ func (f field) get(a checklist.Answers) string {
 		return "no"
 	case reflect.Slice:
 		if list, ok := v.Interface().([]string); ok {
+			if f.kind == manyLines {
+				return strings.Join(list, ", ")
+			}
 			return strings.Join(list, " ")
 		}
 	}
@@ -151,7 +155,11 @@ func (f field) set(a *checklist.Answers, typed string) error {
 		if v.Type() != reflect.TypeFor[[]string]() {
 			return nil
 		}
-		list := strings.FieldsFunc(typed, func(r rune) bool { return r == ' ' || r == ',' || r == ';' })
+		list := strings.FieldsFunc(typed, func(r rune) bool { return r == ' ' && f.kind != manyLines || r == ',' || r == ';' })
+		for i := range list {
+			list[i] = strings.Join(strings.Fields(list[i]), " ")
+		}
+		list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 		if len(list) == 0 {
 			list = nil
 		}

@@ -51,6 +51,14 @@ var fieldTable = []field{
 		help: "Ports that have no name above, each with its protocol, with a blank between. Usually empty.",
 	},
 	{
+		path: "firewall.limited", step: "firewall", label: "Open to some alone", kind: manyLines, example: "5038/tcp from 198.51.100.0/24, iax2 on eth1",
+		help: "Services and ports for some addresses or one network card, with a comma between: each a service or port, then \"from\" and addresses, or \"on\" and a card. Usually empty.",
+	},
+	{
+		path: "firewall.blocks", step: "firewall", label: "Shut out", kind: manyText, example: "192.0.2.0/24",
+		help: "Addresses and networks from which nothing at all is let in. Usually empty.",
+	},
+	{
 		path: "firewall.ssh_from", step: "firewall", label: "Who may use SSH", kind: manyText, example: "203.0.113.0/24",
 		help: "Addresses and networks from which SSH is let in. Empty: from everywhere. You must be among them.",
 	},

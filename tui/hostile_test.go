@@ -84,7 +84,7 @@ func TestLineModeSaysNothingButText(t *testing.T) {
 	h.log = []string{evil, "Setting" + evil + "up"}
 	h.current = &remote.Status{ID: "x", Step: "firewall", State: remote.TxRestored, Who: evil, Reason: evil}
 	var out strings.Builder
-	in := strings.NewReader("198.51.100.11\n\n\n\n\npackages\nrun\nhostname\nstats\nexample.net\nscript\nrun\nfirewall\n\n\n\n\nrun\nverify\nrules\ntime\nreview\nquit\n")
+	in := strings.NewReader("198.51.100.11\n\n\n\n\npackages\nrun\nhostname\nstats\nexample.net\nscript\nrun\nfirewall\n\n\n\n\n\n\nrun\nverify\nrules\ntime\nreview\nquit\n")
 	cfg := Config{Dial: func(ctx context.Context, _ remote.Target, o remote.Options) (checklist.Host, error) {
 		_, err := o.Ask(ctx, remote.Question{Kind: remote.AskPassword, Host: evil, User: evil, Prompt: evil})
 		return h, err

@@ -143,6 +143,8 @@ func TestLineModeInATerminal(t *testing.T) {
 		{"Further ports", "?"},
 		{"For example: 8080/tcp", "-"},
 		{"Further ports", ""},
+		{"Open to some alone", ""},
+		{"Shut out", ""},
 		{"Who may use SSH", ""},
 		{"Switch off", "no"},
 		{"Step firewall (run", "run"},

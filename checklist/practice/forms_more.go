@@ -231,9 +231,9 @@ func (m *machine) set(name, value string) error {
 	case name == "rp_filter":
 		m.rpFilter = value
 	case name == "IPv4 rules in force":
-		m.setRules(4, value+"\n")
+		m.setOwn(4, value)
 	case name == "IPv6 rules in force":
-		m.setRules(6, value+"\n")
+		m.setOwn(6, value)
 	case name == "initramfs":
 		_, hash, _ := strings.Cut(value, " ")
 		if saved := m.text(savedInitramfs + hash); saved != "" {

@@ -74,13 +74,17 @@ func systemReads() map[string]read {
 
 func networkReads() map[string]read {
 	return map[string]read{
-		"firewalls":                   always(""),
-		"firewalld":                   always("disabled inactive\n"),
-		"ufw":                         always("absent\n"),
-		"IPv4 rules in force":         of("iptables", func(m *machine) string { return m.bareRules(4) }),
-		"IPv6 rules in force":         of("iptables", func(m *machine) string { return m.bareRules(6) }),
-		"IPv4 packet filter":          of("iptables", func(m *machine) string { return m.savedRules(4, true) }),
-		"IPv6 packet filter":          of("iptables", func(m *machine) string { return m.savedRules(6, true) }),
+		"firewalls":           always(""),
+		"firewalld":           always("disabled inactive\n"),
+		"ufw":                 always("absent\n"),
+		"IPv4 rules in force": of("iptables", func(m *machine) string { return m.ownRules(4) }),
+		"IPv6 rules in force": of("iptables", func(m *machine) string { return m.ownRules(6) }),
+		"IPv4 packet filter":  of("iptables", func(m *machine) string { return m.savedRules(4, true) }),
+		"IPv6 packet filter":  of("iptables", func(m *machine) string { return m.savedRules(6, true) }),
+		"around the firewall": printed(func(m *machine) string {
+			boot, _, _ := strings.Cut(m.twoWords("aslwiz-firewall.service"), " ")
+			return "forward4 0\nforward6 0\nboot " + boot + "\n"
+		}),
 		"rp_filter":                   printed(func(m *machine) string { return m.rpFilter + "\n" }),
 		"who writes /etc/resolv.conf": always("nobody\n"),
 		"who configures the network":  always(""),

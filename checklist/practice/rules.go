@@ -1,6 +1,7 @@
 package practice
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -121,7 +122,8 @@ func inSpan(span string, port int) bool {
 	return err1 == nil && err2 == nil && lo <= port && port <= hi
 }
 
-// loadRules is the firewall script's work: both families, or nothing.
+// loadRules is the firewall script's work: both families, or nothing. The admin's own
+// rules in firewall.local are not modelled.
 func (m *machine) loadRules() error {
 	script := m.files["/etc/network/firewall.sh"]
 	switch {
@@ -131,11 +133,13 @@ func (m *machine) loadRules() error {
 		return errors.New("iptables is not installed: apt-get install iptables")
 	}
 	for _, f := range []int{4, 6} {
-		rules, ok := scriptRules(script.text, f)
-		if !ok {
-			return fmt.Errorf("the IPv%d rules are not valid; nothing was changed", f)
+		if _, ok := scriptRules(script.text, f); !ok {
+			return errors.New("the rules could not be loaded; what was in force stays")
 		}
-		m.setRules(f, rules)
+	}
+	for _, f := range []int{4, 6} {
+		rules, _ := scriptRules(script.text, f)
+		m.setOwn(f, rules)
 	}
 	m.rpFilter = "2"
 	m.firewallTrouble()
@@ -146,7 +150,98 @@ func (m *machine) loadRules() error {
 func scriptRules(script string, f int) (string, bool) {
 	_, rest, ok := strings.Cut(script, fmt.Sprintf("rules%d() {\n  cat <<'RULES'\n", f))
 	rules, _, ok2 := strings.Cut(rest, "RULES\n")
-	return rules, ok && ok2 && strings.HasPrefix(rules, "*filter\n") && strings.HasSuffix(rules, "COMMIT\n")
+	return rules, ok && ok2 && strings.HasPrefix(rules, ":aslwiz-in -\n")
+}
+
+// ownChain is whether a chain is aslwiz's.
+func ownChain(name string) bool {
+	return slices.Contains([]string{"aslwiz-in", "aslwiz-forward", "aslwiz-local", "aslwiz-log"}, name)
+}
+
+// isOwn is whether a line is aslwiz's: of one of its chains, or a jump to one.
+func isOwn(line string) bool {
+	w := strings.Fields(line)
+	if w[0] != "-A" {
+		return ownChain(w[0][1:])
+	}
+	return ownChain(w[1]) || isJump(line)
+}
+
+// isJump is whether a line of another chain leads to one of aslwiz's.
+func isJump(line string) bool {
+	w := strings.Fields(line)
+	return w[0] == "-A" && !ownChain(w[1]) && w[len(w)-2] == "-j" && ownChain(w[len(w)-1])
+}
+
+// setOwn makes what is aslwiz's of a family's filter table what text says. A jump that
+// is there stays where it is, and what others have put there stays as well.
+func (m *machine) setOwn(f int, text string) {
+	var want []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\n"); line != "" && line[0] != '#' {
+			want = append(want, line)
+		}
+	}
+	old := m.rules[f]
+	if len(old) == 0 {
+		for _, line := range freshRules {
+			old = append(old, rule{line: line})
+		}
+	}
+	var now []rule
+	for _, r := range old {
+		i := slices.Index(want, r.line)
+		switch {
+		case !isOwn(r.line):
+			now = append(now, r)
+		case isJump(r.line) && i >= 0:
+			now = append(now, r)
+			want = slices.Delete(want, i, i+1)
+		}
+	}
+	for _, line := range want {
+		now = append(now, rule{line: line})
+	}
+	slices.SortStableFunc(now, func(a, b rule) int { return cmp.Compare(savedOrder(a.line), savedOrder(b.line)) })
+	m.rules[f] = now
+	m.settleTunnels()
+}
+
+// savedOrder is where iptables-save prints a line: the chains before the rules, the
+// kernel's own before those that somebody made, and those by their names.
+func savedOrder(line string) string {
+	w := strings.Fields(line)
+	kind, chain := "1", w[0][1:]
+	if w[0] == "-A" {
+		kind, chain = "2", w[1]
+	}
+	switch i := slices.Index([]string{"INPUT", "FORWARD", "OUTPUT"}, chain); {
+	case i >= 0:
+		return kind + strconv.Itoa(i)
+	default:
+		return kind + "3" + chain
+	}
+}
+
+// ownRules are what is aslwiz's of a family's filter table.
+func (m *machine) ownRules(f int) string {
+	var chains, jumps, rules string
+	for _, c := range []string{"aslwiz-in", "aslwiz-forward", "aslwiz-local", "aslwiz-log"} {
+		for _, r := range m.rules[f] {
+			switch {
+			case strings.HasPrefix(r.line, ":"+c+" "):
+				chains += r.line + "\n"
+			case strings.HasPrefix(r.line, "-A "+c+" "):
+				rules += r.line + "\n"
+			}
+		}
+	}
+	for _, r := range m.rules[f] {
+		if isJump(r.line) {
+			jumps += r.line + "\n"
+		}
+	}
+	return chains + jumps + rules
 }
 
 // setRules replaces a family's filter table.
@@ -184,16 +279,4 @@ func (m *machine) savedRules(f int, counted bool) string {
 	}
 	fmt.Fprintf(&b, "COMMIT\n# Completed on %s\n", at)
 	return b.String()
-}
-
-// bareRules are a family's rules without comments and counters.
-func (m *machine) bareRules(f int) string {
-	lines := slices.Clone(freshRules)
-	if len(m.rules[f]) > 0 {
-		lines = nil
-		for _, r := range m.rules[f] {
-			lines = append(lines, r.line)
-		}
-	}
-	return "*filter\n" + strings.Join(lines, "\n") + "\nCOMMIT\n"
 }

@@ -28,12 +28,13 @@ type lockout struct {
 
 // jam waits for the firewall step to have run, and shuts SSH then, to the senders of each
 // family; to none of one that is "". While the step runs nobody is let in either, or the
-// way in could be proved before it is shut; that is where the step's rules are not.
+// way in could be proved before it is shut; that is where the step's rules are not. SSH
+// is shut inside the step's own rules: those of others a roll-back leaves alone.
 func jam(from4, from6 string) string {
 	shut := ""
 	for command, from := range map[string]string{"iptables": from4, "ip6tables": from6} {
 		if from != "" {
-			shut += command + " -I INPUT -s " + from + " -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP\n"
+			shut += command + " -I aslwiz-in -s " + from + " -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP\n"
 		}
 	}
 	return `systemd-run -q --collect --unit=jammer sh -c '

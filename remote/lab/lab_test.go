@@ -20,6 +20,7 @@ func TestLab(t *testing.T) {
 		{"no sudo", noSudo},
 		{"the wizard on the container", wizardOnTheContainer},
 		{"trouble", trouble},
+		{"beside others", besideTheFirewall},
 		{"by command", byCommand},
 		{"provision", provision},
 		{"proofs", proofs},
