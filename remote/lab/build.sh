@@ -33,7 +33,7 @@ NMS_PACKAGES="snmp strongswan-starter strongswan-charon libstrongswan-standard-p
 MORE_PACKAGES="unattended-upgrades docker.io"
 
 # What the machine with neighbours has before aslwiz comes.
-BUSY_PACKAGES="docker.io busybox-static fail2ban python3-systemd iptables"
+BUSY_PACKAGES="docker.io fail2ban python3-systemd iptables"
 
 # Of these only what they depend on is baked.
 LEANS_ON_BAKED="fio mailutils mailutils-common"
@@ -136,7 +136,7 @@ helpers() {
 	build_kernel) echo unpack_kernel unpack_with is_elf tiny_init ;;
 	build_disk) echo bake_packages configure_server configure_access add_user authorize chroot_open chroot_run ;;
 	build_third) echo build_disk "$(helpers build_disk)" ;;
-	build_busy) echo build_disk "$(helpers build_disk)" bake_busy busy_neighbours busy_units ;;
+	build_busy) echo build_disk "$(helpers build_disk)" bake_busy busy_docker busy_fail2ban busy_rules busy_unit ;;
 	build_more) echo build_repo canary chroot_open chroot_run ;;
 	build_container) echo configure_access configure_container add_user authorize chroot_open chroot_run ;;
 	*) echo chroot_open chroot_run ;;
@@ -544,6 +544,143 @@ configure_container() {
 		e2scrub_reap.service fstrim.timer console-getty.service; do
 		ln -sf /dev/null "root/etc/systemd/system/$unit"
 	done
+}
+
+# --- busy: a server on which others have rules in the packet filter ---------------------------
+
+# build_busy is build_disk for a Debian 12 with Docker, fail2ban and an admin's own rules. It is
+# made from the text of configure_server for the same reason as build_third.
+build_busy() {
+	eval "$(declare -f configure_server | sed 's/server)$/busy)/; s/last=11/last=15/')"
+	bake_packages() {
+		bake_busy
+		busy_docker
+		busy_fail2ban
+		busy_rules
+	}
+	ABSENT_PACKAGES=''
+	build_disk bookworm busy 8192
+}
+
+bake_busy() {
+	local apt="chroot_run root apt-get -q -y -o Dpkg::Options::=--force-unsafe-io"
+	mkdir root/{repo,more}
+	mount --bind "$(built repo-bookworm)/debs" root/repo
+	mount --bind "$(built repo-more)/debs" root/more
+	printf 'deb [trusted=yes] file:/%s ./\n' repo more >root/etc/apt/sources.list
+	$apt update
+	# shellcheck disable=SC2086 # a list of words
+	$apt --no-install-recommends install $BUSY_PACKAGES
+	umount root/repo root/more
+	rmdir root/repo root/more
+}
+
+# busy_docker leaves a container that serves a published port: busybox, imported at the first
+# boot, as no registry can be reached. Docker starts it again at every other.
+busy_docker() {
+	mkdir -p web/bin web/www root/usr/local/share/lab
+	cp /bin/busybox web/bin/
+	echo 'a container answers' >web/www/index.html
+	tar -C web -cf root/usr/local/share/lab/web.tar .
+	rm -r web
+	cat >root/usr/local/sbin/lab-first-boot <<-'SH'
+		#!/bin/sh
+		set -eu
+		docker import -c 'CMD ["/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www"]' \
+			/usr/local/share/lab/web.tar web
+		docker run -d --name web --restart always -p 8080:80 web
+		until fail2ban-client ping >/dev/null; do sleep 1; done
+		fail2ban-client set sshd banip 203.0.113.77 2001:db8:7::77
+		systemctl disable lab-first-boot
+	SH
+	chmod 755 root/usr/local/sbin/lab-first-boot
+	busy_unit lab-first-boot.service multi-user.target <<-'UNIT'
+		[Unit]
+		Description=Container that serves port 8080, and two banned addresses
+		Requires=docker.service fail2ban.service
+		After=docker.service fail2ban.service
+		[Service]
+		Type=oneshot
+		RemainAfterExit=yes
+		ExecStart=/usr/local/sbin/lab-first-boot
+	UNIT
+}
+
+# busy_fail2ban spares the lab's own network, whose logins fail on purpose in some tests.
+busy_fail2ban() {
+	cat >root/etc/fail2ban/jail.local <<-'INI'
+		[DEFAULT]
+		bantime = 10w
+		ignoreip = 127.0.0.1/8 ::1 198.51.100.0/24 2001:db8:51::/64
+		[sshd]
+		backend = systemd
+	INI
+}
+
+# busy_rules are an admin's own rules and what libvirt would leave, loaded at boot beside those
+# that are there, in every table that IPv4 has.
+busy_rules() {
+	cat >root/etc/admin.rules4 <<-'RULES'
+		*raw
+		-A PREROUTING -p udp -m udp --dport 1900 -j DROP
+		COMMIT
+		*mangle
+		:LIBVIRT_PRT - [0:0]
+		-A POSTROUTING -j LIBVIRT_PRT
+		-A LIBVIRT_PRT -o virbr0 -p udp -m udp --dport 68 -j CHECKSUM --checksum-fill
+		-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+		COMMIT
+		*nat
+		:LIBVIRT_PRT - [0:0]
+		-A POSTROUTING -j LIBVIRT_PRT
+		-A LIBVIRT_PRT -s 192.168.122.0/24 ! -d 192.168.122.0/24 -j MASQUERADE
+		COMMIT
+		*filter
+		:admin-in - [0:0]
+		:LIBVIRT_INP - [0:0]
+		:LIBVIRT_FWO - [0:0]
+		-A admin-in -s 203.0.113.66/32 -j DROP
+		-A LIBVIRT_INP -i virbr0 -p udp -m udp --dport 53 -j ACCEPT
+		-A LIBVIRT_INP -i virbr0 -p udp -m udp --dport 67 -j ACCEPT
+		-A LIBVIRT_FWO -s 192.168.122.0/24 -i virbr0 -j ACCEPT
+		-I INPUT -j LIBVIRT_INP
+		-I INPUT -j admin-in
+		-I FORWARD -j LIBVIRT_FWO
+		-A OUTPUT -d 203.0.113.66/32 -j REJECT
+		COMMIT
+	RULES
+	cat >root/etc/admin.rules6 <<-'RULES'
+		*filter
+		:FORWARD DROP [0:0]
+		:admin-in - [0:0]
+		:LIBVIRT_INP - [0:0]
+		-A admin-in -s 2001:db8:7::66/128 -j DROP
+		-A LIBVIRT_INP -i virbr0 -p udp -m udp --dport 53 -j ACCEPT
+		-I INPUT -j LIBVIRT_INP
+		-I INPUT -j admin-in
+		COMMIT
+	RULES
+	busy_unit admin-rules.service sysinit.target <<-'UNIT'
+		[Unit]
+		Description=The admin's own packet filter rules
+		DefaultDependencies=no
+		Before=network-pre.target
+		Wants=network-pre.target
+		After=local-fs.target systemd-modules-load.service
+		[Service]
+		Type=oneshot
+		RemainAfterExit=yes
+		ExecStart=/usr/sbin/iptables-restore --noflush /etc/admin.rules4
+		ExecStart=/usr/sbin/ip6tables-restore --noflush /etc/admin.rules6
+	UNIT
+}
+
+# busy_unit NAME TARGET installs a unit, from standard input, that TARGET wants.
+busy_unit() {
+	cat >"root/etc/systemd/system/$1"
+	mkdir -p "root/etc/systemd/system/$2.wants"
+	ln -s "../$1" "root/etc/systemd/system/$2.wants/$1"
+	printf '[Install]\nWantedBy=%s\n' "$2" >>"root/etc/systemd/system/$1"
 }
 
 # --- svc: the programs behind the lab's services ----------------------------------------------

@@ -1,8 +1,8 @@
 //go:build lab
 
 // Package lab drives the real test machines of lab.sh from Go tests: a Debian 12 server to
-// provision, a Debian 13 peer, a Debian 12 monitoring system and a container, in a network of
-// their own. It needs root on Linux and is left out of ordinary builds by its build tag.
+// provision, a Debian 13 peer, a Debian 12 monitoring system, a Debian 12 on which much runs
+// already and a container, in a network of their own. It needs root on Linux and is left out of ordinary builds by its build tag.
 package lab
 
 import (
@@ -25,6 +25,7 @@ const (
 	Server    Machine = "server"     // Debian 12, emulated: what aslwiz provisions
 	Peer      Machine = "peer"       // Debian 13, emulated: the other end of a tunnel
 	Third     Machine = "third"      // Debian 12, emulated and small: the monitoring system, with a tunnel of its own
+	Busy      Machine = "busy"       // Debian 12, emulated: Docker, fail2ban and an admin's own packet filter rules
 	Container Machine = "container"  // Debian 12 without its own kernel: odd shells and sshd settings
 	Twin      Machine = "container2" // the same image at another address: for what disturbs a machine
 )
@@ -50,7 +51,7 @@ func (m Machine) IPv6() string {
 
 // host is the last part of both addresses.
 func (m Machine) host() string {
-	return map[Machine]string{Server: "11", Peer: "12", Third: "13", Container: "21", Twin: "22"}[m]
+	return map[Machine]string{Server: "11", Peer: "12", Third: "13", Busy: "15", Container: "21", Twin: "22"}[m]
 }
 
 // Cache is the folder of everything that the lab keeps.
@@ -78,7 +79,7 @@ func SSHConfig() string { return filepath.Join(Cache(), "answers", "ssh_config")
 // syslog.log (a line a message, the sender's address first).
 func Received() string { return filepath.Join(Cache(), "run", "svc") }
 
-// Up builds what is missing and boots what is down; without arguments, all but the container.
+// Up builds what is missing and boots what is down; without arguments, server, peer and third.
 func Up(ctx context.Context, machines ...Machine) error {
 	args := []string{"up"}
 	for _, m := range machines {
