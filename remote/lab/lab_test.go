@@ -31,6 +31,7 @@ func TestLab(t *testing.T) {
 		{"guard", guard},
 		{"move", move},
 		{"wrong network", wrongNetwork},
+		{"neighbours", neighbours},
 	} {
 		begun := time.Now()
 		t.Run(part.name, part.test)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"iter"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -39,3 +41,27 @@ func mapValues(m map[string]string) iter.Seq[string] {
 }
 
 func asExit(err error, exit **exec.ExitError) bool { return errors.As(err, exit) }
+
+// difference is what two texts do not have in common, line by line: - only in the first, + only
+// in the second.
+func difference(before, after string) string {
+	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
+	if slices.Equal(a, b) {
+		return ""
+	}
+	var out []string
+	for _, line := range a {
+		if !slices.Contains(b, line) {
+			out = append(out, "-"+line)
+		}
+	}
+	for _, line := range b {
+		if !slices.Contains(a, line) {
+			out = append(out, "+"+line)
+		}
+	}
+	if len(out) == 0 {
+		return "the same lines in another order:\n" + after
+	}
+	return strings.Join(out, "\n")
+}
