@@ -23,7 +23,9 @@ func (d ipsecDaemon) handText(r Release, in In, p Peer, t tunnel) (string, error
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The other end of the tunnel %s, for a root shell on %s (%s).\n", p.Name, p.Name, r.Name)
 	// What is pasted after it is not for apt to read.
-	fmt.Fprintf(&b, "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a\napt-get update </dev/null\napt-get install -y --no-remove %s </dev/null\n", quoteAll(d.packages))
+	fmt.Fprintf(&b, "# apt asks nothing, waits for its lock, and stops rather than remove another package.\n"+
+		"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a\napt-get update </dev/null\n"+
+		"apt-get install -y --no-remove -o DPkg::Lock::Timeout=600 %s </dev/null\n", quoteAll(d.packages))
 	for _, i := range d.include {
 		fmt.Fprintf(&b, "grep -qxF %s %s || printf '\\n%%s\\n' %s >>%s\n", quote(i[1]), quote(i[0]), quote(i[1]), quote(i[0]))
 	}

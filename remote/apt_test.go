@@ -122,6 +122,9 @@ func TestAptWaitsForLocks(t *testing.T) {
 			if !slices.ContainsFunc(lines, waits) || !slices.ContainsFunc(doing, waits) || lines[len(lines)-1] != "after" {
 				t.Errorf("log %q\ndoing %q", lines, doing)
 			}
+			if doing[len(doing)-1] != "" {
+				t.Errorf("it is still said that %q", doing[len(doing)-1])
+			}
 		})
 	}
 }

@@ -466,6 +466,7 @@ wait_for_apt() {
     [ ! -e "$T/stop" ] || exit 130
     _n=$((_n + 1)) apt_patience=$((apt_patience - 1))
   done
+  [ $_n = 0 ] || printf '\036apt wait::-1:\n'
 }
 
 apt_holder() { # sets who holds one of apt's locks, and what it is to people

@@ -262,6 +262,24 @@ func BenchmarkLog(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1e7, "%core")
 }
 
+// Whom a step waits for stands on its screen until it has gone on.
+func TestScreenSaysWhomAStepWaitsFor(t *testing.T) {
+	smallPage(t)
+	w := newWizard(Config{}, store{}, nil, time.Now)
+	w.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
+	w.run = newRun(w.s, page.steps()[1:2], nil, false)
+	w.push(newRunScreen(w, w.run))
+	const waiting = "waiting for unattended-upgrade (pid 812), which holds apt's lists, 40 s"
+	w.Update(runMsg{w.run, eventsMsg{{Kind: checklist.EventStep, Step: "packages", Status: checklist.StepRunning}, {Kind: checklist.EventProgress, Percent: -1, Doing: waiting}}})
+	if !strings.Contains(w.View(), waiting) {
+		t.Errorf("not said:\n%s", w.View())
+	}
+	w.Update(runMsg{w.run, eventsMsg{{Kind: checklist.EventProgress, Percent: -1}}})
+	if strings.Contains(w.View(), "waiting for") {
+		t.Errorf("still said:\n%s", w.View())
+	}
+}
+
 func TestWrapFindsRoom(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

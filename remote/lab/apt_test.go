@@ -111,12 +111,22 @@ func removals(t *testing.T) {
 // plainly is text without its line breaks.
 func plainly(text string) string { return strings.Join(strings.Fields(text), " ") }
 
+// sudoRemoved packs sudo as it is installed into a repository on the machine itself, which
+// the lab's mirror does not have, and removes it.
+const sudoRemoved = `mkdir -p /root/repo/sudo/DEBIAN && cd /root/repo
+dpkg -L sudo | while read -r f; do [ -d "$f" ] && [ ! -L "$f" ] || cp -a --parents "$f" sudo/; done
+dpkg-query -s sudo | sed -e '/^Status:/d' -e '/^Conffiles:/,/^[^ ]/{/^Conffiles:/d;/^ /d}' >sudo/DEBIAN/control
+dpkg-deb --build sudo >/dev/null && rm -r sudo && apt-ftparchive packages . >Packages
+echo 'deb [trusted=yes] file:/root/repo ./' >/etc/apt/sources.list.d/sudo.list
+SUDO_FORCE_REMOVE=yes DEBIAN_FRONTEND=noninteractive apt-get -qq purge sudo >/dev/null
+rm -rf /etc/sudoers.d`
+
 // noSudo applies the step users on a server where root alone logs in and nobody installed
 // sudo: it comes with the step, and the new admin can use it.
 func noSudo(t *testing.T) {
 	must(t, Up(t.Context(), Container))
 	must(t, Reset(t.Context(), Container))
-	on(t, Container, "SUDO_FORCE_REMOVE=yes DEBIAN_FRONTEND=noninteractive apt-get -qq purge sudo >/dev/null; rm -rf /etc/sudoers.d")
+	on(t, Container, sudoRemoved)
 	w := newWizard(t, asRoot("admins:\n  - name: anna\n    keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEgoZzwKZnxrUA5GYkzOho0VL+vnMQoSHWrbfnrj5g+Z ops@lab]\n"))
 	w.must(0, applyOnly("users")...)
 	if got := on(t, Container, "runuser -u anna -- sudo -n id -un"); got != "root" {

@@ -1,7 +1,8 @@
 # The other end of the tunnel nms, for a root shell on nms (Debian 12 (bookworm)).
+# apt asks nothing, waits for its lock, and stops rather than remove another package.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 apt-get update </dev/null
-apt-get install -y --no-remove strongswan-starter strongswan-charon libstrongswan-standard-plugins </dev/null
+apt-get install -y --no-remove -o DPkg::Lock::Timeout=600 strongswan-starter strongswan-charon libstrongswan-standard-plugins </dev/null
 grep -qxF 'include /etc/ipsec.d/*.conf' /etc/ipsec.conf || printf '\n%s\n' 'include /etc/ipsec.d/*.conf' >>/etc/ipsec.conf
 grep -qxF 'include /etc/ipsec.d/*.secrets' /etc/ipsec.secrets || printf '\n%s\n' 'include /etc/ipsec.d/*.secrets' >>/etc/ipsec.secrets
 cat >/etc/ipsec.d/stats.conf <<'EOF'

@@ -1,7 +1,8 @@
 # The other end of the tunnel nms, for a root shell on nms (Debian 13 (trixie)).
+# apt asks nothing, waits for its lock, and stops rather than remove another package.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 apt-get update </dev/null
-apt-get install -y --no-remove charon-systemd strongswan-swanctl libstrongswan-standard-plugins </dev/null
+apt-get install -y --no-remove -o DPkg::Lock::Timeout=600 charon-systemd strongswan-swanctl libstrongswan-standard-plugins </dev/null
 grep -qxF 'include conf.d/*.conf' /etc/swanctl/swanctl.conf || printf '\n%s\n' 'include conf.d/*.conf' >>/etc/swanctl/swanctl.conf
 cat >/etc/swanctl/conf.d/stats.conf <<'EOF'
 # Written by aslwiz, step ipsec: the tunnel with stats. The next run replaces
