@@ -220,6 +220,7 @@ type bench struct {
 	sent  chan tea.Msg
 	dir   string
 	ask   func(context.Context, remote.Ask) error // what Dial asks
+	note  string                                  // what connecting has to say
 	far   *farHost                                // the other end of a tunnel
 }
 
@@ -248,6 +249,9 @@ func (b *bench) start() *wizard {
 			if err := b.ask(ctx, o.Ask); err != nil {
 				return nil, err
 			}
+		}
+		if b.note != "" {
+			o.Note(b.note)
 		}
 		return b.host, nil
 	}}, st, servers, func() time.Time { return b.clock })

@@ -43,7 +43,7 @@ func TestNothingThatAServerSaysIsASequence(t *testing.T) {
 	b.ask = func(context.Context, remote.Ask) error { return errors.New("no" + evil) }
 	b.keys("198.51.100.11", "ctrl+d")
 	look("connect, refused")
-	b.ask = nil
+	b.ask, b.note = nil, evil
 	for _, kind := range []remote.QuestionKind{remote.AskHostKey, remote.AskPassword, remote.AskPassphrase, remote.AskSudoPassword, remote.AskInteractive} {
 		answer := make(chan answered, 1)
 		b.do(questionMsg{remote.Question{Kind: kind, Host: evil, User: evil, Prompt: evil, Fingerprint: evil}, answer})

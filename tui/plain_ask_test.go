@@ -127,3 +127,24 @@ func TestQuitAtTheOtherEndLeaves(t *testing.T) {
 		t.Errorf("%v:\n%s", err, out)
 	}
 }
+
+// TestWhatAConnectionSaysIsShown: a weak algorithm in use, a sudo that records.
+func TestWhatAConnectionSaysIsShown(t *testing.T) {
+	b := newBench(t, 100, 30)
+	b.note = "this connection uses a weak algorithm"
+	b.connect()
+	if !strings.Contains(b.w.View(), "! "+b.note) {
+		t.Errorf("the first look does not say it:\n%s", b.w.View())
+	}
+	var out strings.Builder
+	cfg := Config{Dial: func(_ context.Context, _ remote.Target, o remote.Options) (checklist.Host, error) {
+		o.Note(b.note)
+		return newFakeHost(), nil
+	}}
+	p := newPlain(t.Context(), cfg, newStore(t.TempDir(), ""), strings.NewReader(""), &out)
+	p.s = newSession()
+	p.s.name, p.s.answers.Host = "box", "198.51.100.11"
+	if err := p.dial(); err != nil || !strings.Contains(out.String(), "note: "+b.note) {
+		t.Errorf("line mode does not say it: %v\n%s", err, out.String())
+	}
+}

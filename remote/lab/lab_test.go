@@ -14,6 +14,7 @@ func TestLab(t *testing.T) {
 	for _, part := range []part{
 		{"machines", machines},
 		{"logins", logins},
+		{"odd logins", oddLogins},
 		{"accidents", accidents},
 		{"locks", locks},
 		{"removals", removals},
