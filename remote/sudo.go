@@ -218,12 +218,14 @@ func (s *session) expect(markers ...string) (marker, said string, err error) {
 	return "", string(b), fmt.Errorf("%s: %w: the login shell keeps talking", s.host, ErrGarbled)
 }
 
-// sudoLine is the line in which sudo says why; a lecture may stand before it.
+// sudoLine is the line in which sudo says why: its last one. A lecture and a warning
+// about the host's name may stand before it.
 func sudoLine(said string) string {
+	last := ""
 	for line := range strings.Lines(said) {
 		if strings.HasPrefix(line, "sudo: ") {
-			return FirstLine(line)
+			last = FirstLine(line)
 		}
 	}
-	return FirstLine(said)
+	return orElse(last, FirstLine(said))
 }
