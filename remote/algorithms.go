@@ -155,14 +155,16 @@ func (l *login) algorithmFailure(err error) error {
 	if !errors.As(err, &none) {
 		return nil
 	}
-	setting, kind := "KexAlgorithms", weakOnes().kex
+	// Each with one that every OpenSSH of the last ten years knows: an sshd_config with
+	// a name that it does not know keeps sshd from starting.
+	setting, common, kind := "KexAlgorithms", ssh.KeyExchangeCurve25519, weakOnes().kex
 	switch {
 	case strings.Contains(none.What, "host key"):
-		setting, kind = "HostKeyAlgorithms", weakOnes().hostKeys
+		setting, common, kind = "HostKeyAlgorithms", ssh.KeyAlgoED25519, weakOnes().hostKeys
 	case strings.Contains(none.What, "cipher"):
-		setting, kind = "Ciphers", weakOnes().ciphers
+		setting, common, kind = "Ciphers", ssh.CipherAES256CTR, weakOnes().ciphers
 	case strings.Contains(none.What, "MAC"):
-		setting, kind = "MACs", weakOnes().macs
+		setting, common, kind = "MACs", ssh.HMACSHA256, weakOnes().macs
 	}
 	offers, weak := realOnes(none.RequestedAlgorithms), []string(nil)
 	for _, name := range offers {
@@ -176,8 +178,8 @@ func (l *login) algorithmFailure(err error) error {
 	if len(weak) > 0 {
 		e.Detail = fmt.Sprintf("%s: the server offers nothing but what is old or weak: %s", none.What, theirs)
 		e.Try = fmt.Sprintf("update SSH on the server; until then, if you accept that this connection may be read or changed on its way: --allow-algorithms %s", weak[0])
-	} else if len(ours) > 0 {
-		e.Try = fmt.Sprintf("let the server offer one of aslwiz's, in its sshd_config: %s +%s; and see what ~/.ssh/config says of %s", setting, ours[0], setting)
+	} else {
+		e.Try = fmt.Sprintf("let the server offer one of aslwiz's, in its sshd_config: %s +%s; and see what ~/.ssh/config here says of %s", setting, common, setting)
 	}
 	return e
 }

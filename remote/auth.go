@@ -190,7 +190,7 @@ func (l *login) interactive(c *credential, asked map[string]bool, intro string, 
 		answer, have := c.answers[prompt]
 		if !have {
 			if l.ask == nil {
-				l.stop = l.refusal(fmt.Sprintf("asks %q, which only a person can answer", FirstLine(prompt)))
+				l.stop = l.refusal(fmt.Sprintf(`it asks "%.100s", which only a person can answer`, FirstLine(prompt)))
 				return nil, l.stop
 			}
 			var err error
