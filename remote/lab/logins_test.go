@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,7 @@ func oddLogins(t *testing.T) {
 	bashrc := func(line string) (set, back string) {
 		return "cp -p /home/chatty/.bashrc /root/kept; sed -i '1i " + line + "' /home/chatty/.bashrc", "cp -p /root/kept /home/chatty/.bashrc"
 	}
+	w := newWizard(t, "")
 	of := func(o oddLogin, set, back string) oddLogin { o.set, o.back = set, back; return o }
 	two := func(f func(string) (string, string), line string, o oddLogin) oddLogin {
 		set, back := f(line)
@@ -88,7 +90,8 @@ func oddLogins(t *testing.T) {
 				container(t, l.set)
 				defer container(t, l.back)
 			}
-			w := newWizard(t, fmt.Sprintf("host: %s\nuser: %s\nidentity: %s\nhostname: stats\ndomain: example.net\n", Container.IPv4(), l.user, Key(key)))
+			w := w.in(t)
+			must(t, os.WriteFile(w.answers, fmt.Appendf(nil, "host: %s\nuser: %s\nidentity: %s\nhostname: stats\ndomain: example.net\n", Container.IPv4(), l.user, Key(key)), 0o600))
 			code, stdout, stderr := w.run(append([]string{"plan"}, l.args...)...)
 			out := strings.Join(strings.Fields(stdout+stderr), " ") // as one line: hints are wrapped
 			t.Logf("%d: %s", code, stderr)
