@@ -166,6 +166,45 @@ part nothing; read_; iptables-save | grep aslwiz; :
 	}
 }
 
+// Every rule that answers can ask for is printed by iptables-save as it was rendered:
+// otherwise the step would never end, and the item never be green.
+func TestKernelPrintsWhatWasRendered(t *testing.T) {
+	k := newKernel(t, nil)
+	all := make([]string, len(Services))
+	for i, s := range Services {
+		all[i] = s.Name
+	}
+	in := In{Answers: Answers{
+		Firewall: Firewall{
+			Services: all, Ports: []string{"8080/tcp", "8081/udp"},
+			SSHFrom: []string{"198.51.100.0/24", "203.0.113.7", "2001:db8:7::/48"},
+			Limited: []string{"5038/tcp from 198.51.100.0/24 2001:db8:7::1", "16080/tcp on eth0", "8088/udp from 203.0.113.5 on wg0"},
+			Blocks:  []string{"192.0.2.0/24", "192.0.3.1", "2001:db8:bad::/48"},
+		},
+		Peers: []Peer{{Name: "two", Addresses: []string{"198.51.100.12", "2001:db8:51::12"}}},
+		SNMP:  SNMP{NMS: []string{"203.0.113.9", "2001:db8:9::/64"}},
+	}, Facts: Facts{SSHPort: 2222, NICs: []NIC{{Name: "ens3"}}}}
+	p, err := policyOf(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for command, family := range map[string]int{"iptables": onlyIPv4, "ip6tables": onlyIPv6} {
+		full, err := p.render(family)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{full, p.renderLeast(family)} {
+			if err := os.WriteFile(filepath.Join(k.dir, "want"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.TrimSpace(k.run(ownShell + "set_own " + command + ` <"$D/want" && own ` + command))
+			if got != bareRules(text) {
+				t.Errorf("%s", unifiedDiff(command, bareRules(text)+"\n", got+"\n", true))
+			}
+		}
+	}
+}
+
 // A jump stays where it is, more than one become one, and a roll-back brings back
 // exactly what was there: also the admin's own rules, and rules that somebody edited.
 func TestKernelJumpsAndRollBack(t *testing.T) {

@@ -119,7 +119,9 @@ func judgeFirewall(in In, seen Seen) Finding {
 	case len(foreign) > 0 || len(a.local) > 0:
 		f.Status, f.Got, f.Fix = Failed, atMost(append(append(a.local, foreign...), red...)), foreignFix(a)
 	case len(red) > 0:
-		f.Status, f.Got, f.Fix = Failed, strings.Join(red, "; "), firewallFix()
+		// The rules are aslwiz's, and the unit's: the step would find nothing to do.
+		f.Status, f.Got = Failed, strings.Join(red, "; ")
+		f.Fix = &Fix{Kind: FixHand, Text: "aslwiz's rules are in force, so something else answers: look at nft list ruleset on the server, and at what stands in front of it, such as a NAT or a load balancer"}
 	case len(open) > 0:
 		f.Status = Unknown
 		f.Got = fmt.Sprintf("the rules are in force; from here it could not be seen that they hold for %s", strings.Join(open, " and "))

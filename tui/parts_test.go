@@ -148,6 +148,31 @@ func TestListsOfAnswersGrowAndShrink(t *testing.T) {
 	}
 }
 
+// An element that holds blanks is one element: what is open to some alone is parted by
+// commas.
+func TestListOfPhrases(t *testing.T) {
+	for _, f := range fieldTable {
+		if f.path != "firewall.limited" {
+			continue
+		}
+		var a checklist.Answers
+		if err := f.set(&a, " 5038/tcp  from 198.51.100.0/24 2001:db8:7::/48 ,iax2 on eth1;, "); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Firewall.Limited; len(got) != 2 || got[0] != "5038/tcp from 198.51.100.0/24 2001:db8:7::/48" || got[1] != "iax2 on eth1" {
+			t.Errorf("%q", got)
+		}
+		if got := f.get(a); got != "5038/tcp from 198.51.100.0/24 2001:db8:7::/48, iax2 on eth1" {
+			t.Errorf("shown as %q", got)
+		}
+		if err := f.set(&a, ""); err != nil || a.Firewall.Limited != nil {
+			t.Errorf("%q, %v", a.Firewall.Limited, err)
+		}
+		return
+	}
+	t.Error("nobody asks for firewall.limited")
+}
+
 func TestStoreKeepsAFileThatAPersonWrote(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
