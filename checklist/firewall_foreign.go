@@ -18,8 +18,8 @@ type foreign struct {
 	aside  []string // worth knowing, and nothing wrong
 }
 
-// look reads all tables that a packet from outside passes before a program gets it.
-func (f *foreign) look(forwarding bool) {
+// read goes through all tables that a packet from outside passes before a program gets it.
+func (f *foreign) read(forwarding bool) {
 	f.input()
 	for _, name := range []string{"raw", "mangle"} {
 		for _, chain := range []string{"PREROUTING", "INPUT"} {
@@ -28,7 +28,7 @@ func (f *foreign) look(forwarding bool) {
 	}
 	f.published()
 	if forwarding && !f.guarded() {
-		f.red = append(f.red, f.family+": the server passes packets on between networks (ip_forward), and no rule of FORWARD drops any")
+		f.red = append(f.red, f.family+": the server forwards packets between networks (ip_forward is on), and no rule in FORWARD drops any")
 	}
 }
 
@@ -170,7 +170,7 @@ func (f *foreign) guarded() bool {
 
 // named is a rule with its place.
 func (f *foreign) named(table string, r savedRule) string {
-	return fmt.Sprintf("%s %s %s: %q", f.family, table, r.chain, r.text)
+	return fmt.Sprintf("%s %s %s: '%s'", f.family, table, r.chain, r.text)
 }
 
 // atMost joins a few lines and counts the others.
@@ -182,7 +182,7 @@ func atMost(lines []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(lines[:most], "; "), len(lines)-most)
 }
 
-// aroundFirewall prints what else decides what gets in: whether packets are passed on,
+// aroundFirewall prints what else decides what gets in: whether packets are forwarded,
 // whether the unit starts at boot, what is wrong with firewall.local, rules that iptables
 // does not show because they were loaded by iptables-legacy, and nft's own tables. A
 // script that somebody else put at the place of aslwiz's is not run: the page's own
@@ -263,7 +263,7 @@ func foreignRules(in In, saved [2]string, a around) (red, aside []string) {
 	}
 	for i, family := range []string{"IPv4", "IPv6"} {
 		f := foreign{family: family, policy: policy, cards: cards, tables: parseSaved(saved[i])}
-		f.look(a.forward[family])
+		f.read(a.forward[family])
 		old := foreign{family: family + " iptables-legacy", policy: policy, cards: cards, tables: parseSaved(a.legacy[family])}
 		old.legacy()
 		red, aside = append(red, append(f.red, old.red...)...), append(aside, append(f.aside, old.aside...)...)
@@ -271,7 +271,17 @@ func foreignRules(in In, saved [2]string, a around) (red, aside []string) {
 	if len(a.nft) > 0 {
 		aside = append(aside, "nft has tables of its own, whose rules hold as well: "+atMost(a.nft))
 	}
-	return red, aside
+	return bounded(red), bounded(aside)
+}
+
+// bounded keeps a list to what a person reads through: somebody may publish a hundred
+// ports.
+func bounded(list []string) []string {
+	const most = 30
+	if len(list) <= most {
+		return list
+	}
+	return append(list[:most:most], fmt.Sprintf("and %d more of them", len(list)-most))
 }
 
 // legacy looks at the tables of the kernel's older packet filter: a packet passes them

@@ -37,10 +37,10 @@ func TestForeignRules(t *testing.T) {
 		red, aside                  string // "": none
 	}{
 		"nothing":        {},
-		"accepts a port": {front: "-A INPUT -p tcp -m tcp --dport 9999 -j ACCEPT\n", red: `IPv4 filter INPUT: "-A INPUT -p tcp -m tcp --dport 9999 -j ACCEPT" lets in 9999/tcp`},
+		"accepts a port": {front: "-A INPUT -p tcp -m tcp --dport 9999 -j ACCEPT\n", red: `IPv4 filter INPUT: '-A INPUT -p tcp -m tcp --dport 9999 -j ACCEPT' lets in 9999/tcp`},
 		"from somebody":  {front: "-A INPUT -s 203.0.113.0/24 -j ACCEPT\n", red: "lets in everything"},
 		"by source port": {front: "-A INPUT -p udp -m udp --sport 123 -j ACCEPT\n", red: "lets in all of UDP"},
-		"in a chain":     {front: ":mine - [0:0]\n-A INPUT -p tcp -j mine\n-A mine -p tcp -m multiport --dports 25,80 -j ACCEPT\n", red: `filter mine: "-A mine -p tcp -m multiport --dports 25,80 -j ACCEPT" lets in 25/tcp, 80/tcp`},
+		"in a chain":     {front: ":mine - [0:0]\n-A INPUT -p tcp -j mine\n-A mine -p tcp -m multiport --dports 25,80 -j ACCEPT\n", red: `filter mine: '-A mine -p tcp -m multiport --dports 25,80 -j ACCEPT' lets in 25/tcp, 80/tcp`},
 		"what is open":   {front: "-A INPUT -p tcp -m multiport --dports 22,80,8080 -j ACCEPT\n"},
 		"replies":        {front: "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT\n-A INPUT -i lo -j ACCEPT\n-A INPUT -p icmp -j ACCEPT\n"},
 		"through IPsec":  {front: "-A INPUT -s 198.51.100.12/32 -m policy --dir in --pol ipsec -j ACCEPT\n"},
@@ -54,7 +54,7 @@ func TestForeignRules(t *testing.T) {
 		"drops a port":    {front: "-A INPUT -p tcp -m tcp --dport 80 -j DROP\n", red: "drops 80/tcp, which the answers open"},
 		"drops another":   {front: "-A INPUT -p tcp -m tcp --dport 25 -j DROP\n"},
 		"behind":          {behind: "-A INPUT -p tcp -m tcp --dport 9 -j ACCEPT\n", aside: "have no effect: -A INPUT -p tcp -m tcp --dport 9 -j ACCEPT"},
-		"redirected":      {rest: "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22\nCOMMIT\n", red: `IPv4 nat PREROUTING: "-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22" leads 2222/tcp to port 22`},
+		"redirected":      {rest: "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22\nCOMMIT\n", red: `IPv4 nat PREROUTING: '-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22' leads 2222/tcp to port 22`},
 		"published":       {rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n", red: "leads 8443/tcp to 172.17.0.2:443, past aslwiz's rules"},
 		"published, open": {rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n"},
 		"published here":  {rest: docker + "-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 9 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n"},
@@ -62,10 +62,10 @@ func TestForeignRules(t *testing.T) {
 			front: ":DOCKER-USER - [0:0]\n-A DOCKER-USER -i ens3 ! -s 203.0.113.0/24 -j DROP\n",
 			rest:  docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n", aside: "rules in DOCKER-USER limit",
 		},
-		"in raw":         {rest: "*raw\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 22 -j DROP\nCOMMIT\n", red: `IPv4 raw PREROUTING: "-A PREROUTING -p tcp -m tcp --dport 22 -j DROP" drops 22/tcp`},
+		"in raw":         {rest: "*raw\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 22 -j DROP\nCOMMIT\n", red: `IPv4 raw PREROUTING: '-A PREROUTING -p tcp -m tcp --dport 22 -j DROP' drops 22/tcp`},
 		"Docker's raw":   {rest: "*raw\n:PREROUTING ACCEPT\n-A PREROUTING -d 172.17.0.2/32 ! -i docker0 -j DROP\nCOMMIT\n"},
 		"in mangle":      {rest: "*mangle\n:PREROUTING ACCEPT\n-A PREROUTING -i ens3 -p tcp -j DROP\n-A PREROUTING -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n", red: "IPv4 mangle PREROUTING"},
-		"forwards":       {around: "forward4 1\n", red: "passes packets on between networks (ip_forward)"},
+		"forwards":       {around: "forward4 1\n", red: "forwards packets between networks (ip_forward is on)"},
 		"forwards, shut": {around: "forward4 1\n", front: "-A FORWARD -i ens3 -j DROP\n"},
 		"legacy":         {around: "legacy ip *filter\nlegacy ip :INPUT DROP [0:0]\nlegacy ip -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nlegacy ip COMMIT\n", red: "IPv4 iptables-legacy filter: the policy of INPUT is DROP", aside: "holds 1 rules"},
 		"nft":            {around: "nft table inet f2b-table\n", aside: "inet f2b-table"},
@@ -73,7 +73,7 @@ func TestForeignRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			red, aside := foreignRules(in, [2]string{tables(c.front, c.behind, c.rest), ""}, parseAround(c.around))
 			for what, got := range map[string][2]string{"red": {strings.Join(red, "\n"), c.red}, "aside": {strings.Join(aside, "\n"), c.aside}} {
-				if (got[0] == "") != (got[1] == "") || !strings.Contains(strings.ReplaceAll(got[0], `\"`, `"`), got[1]) {
+				if (got[0] == "") != (got[1] == "") || !strings.Contains(got[0], got[1]) {
 					t.Errorf("%s: %q, want %q", what, got[0], got[1])
 				}
 			}
@@ -173,7 +173,7 @@ func TestFirewallAnswersAreChecked(t *testing.T) {
 		{func(f *Firewall) { f.Ports = []string{"5038/tcp from 198.51.100.0/24"} }, "firewall.ports[0]", "belongs in firewall.limited"},
 		{func(f *Firewall) { f.Blocks = []string{"0.0.0.0/0"} }, "firewall.blocks[0]", "everybody"},
 		{func(f *Firewall) { f.Blocks = []string{"198.51.100.0/28"} }, "firewall.blocks[0]", "198.51.100.11, the server itself"},
-		{func(f *Firewall) { f.Blocks = []string{"198.51.100.12"} }, "firewall.blocks[0]", "the other end of the tunnel two"},
+		{func(f *Firewall) { f.Blocks = []string{"198.51.100.12"} }, "firewall.blocks[0]", "an address of the peer two"},
 		{func(f *Firewall) { f.Blocks = []string{"203.0.113.0/24"} }, "firewall.blocks[0]", "snmp.nms"},
 		{func(f *Firewall) {
 			f.Limited, f.Blocks = []string{"iax2 from 10.0.0.0/8 on eth1"}, []string{"192.0.2.0/24"}

@@ -121,7 +121,7 @@ func neededByAnswers(a Answers) []needed {
 	}
 	all("the server itself (host)", a.Host)
 	for _, p := range a.Peers {
-		all("the other end of the tunnel "+p.Name, p.Addresses...)
+		all("an address of the peer "+p.Name, p.Addresses...)
 	}
 	all("which snmp.nms lets ask", a.SNMP.NMS...)
 	all("which firewall.ssh_from lets in", a.Firewall.SSHFrom...)

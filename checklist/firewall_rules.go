@@ -133,7 +133,7 @@ func (p filterPolicy) rules() ([]packetRule, error) {
 	out.add("what passes through", bothFamilies, allFlags, noFlags)
 	out.chain = chainLog
 	// Level 7, debug: the kernel's own default is 7, and it prints on the console what is
-	// below. The usual level, 4, would fill the screen of whoever mends the network there.
+	// below. The usual level, 4, would fill the screen of whoever repairs the network there.
 	out.add("log some of it, off the console, and drop all of it", bothFamilies,
 		`-m limit --limit 10/min --limit-burst 20 -j LOG --log-prefix "[IPTables] Drop " --log-level 7`, "-j DROP")
 	return out.rules, nil

@@ -141,7 +141,7 @@ func foreignFix(a around) *Fix {
 	if len(a.local) > 0 {
 		return &Fix{Kind: FixHand, Text: "correct " + firewallLocal + ", all of which is left out until then, and run " + firewallScript + ", which says what it refuses"}
 	}
-	return &Fix{Kind: FixHand, Text: "aslwiz does not change rules that others made. A port that is meant to be open: add it to firewall.ports. One that is not: remove the rule, or publish the container's port at 127.0.0.1. A network to trust, or anything else that is not a port: put it into " + firewallLocal}
+	return &Fix{Kind: FixHand, Text: "aslwiz does not change rules or settings that others made. A port that is meant to be open: add it to firewall.ports. One that is not: remove the rule, or publish the container's port at 127.0.0.1. A network to trust, or anything else that is not a port: put it into " + firewallLocal + ". A server that is no router: switch ip_forward off, where /etc/sysctl.d switches it on"}
 }
 
 // knocks are the connection attempts over one family.

@@ -35,6 +35,7 @@ COMMIT
 COMMIT
 EOF
 ip6tables -A INPUT -s 2001:db8::66/128 -j DROP
+for t in iptables ip6tables; do $t -t raw -A PREROUTING -p udp -j RETURN; done
 iptables -S f2b-sshd | grep -q 203.0.113.77`
 
 // foreignRules prints all that is not aslwiz's, policies included.
@@ -68,16 +69,15 @@ func besideTheFirewall(t *testing.T) {
 	if code, out, errs := w.run("verify", "--plain", "--only", "firewall"); strings.Contains(out, "RED") || code != 0 {
 		t.Errorf("exit %d: it is not green:\n%s\n%s", code, out, errs)
 	}
-	on(t, Container, "systemctl restart aslwiz-firewall && systemctl restart fail2ban && sleep 3")
-	same("after the unit's start, and fail2ban's")
+	on(t, Container, "systemctl restart aslwiz-firewall")
+	same("after the unit's start")
 	if in := on(t, Container, "iptables -S INPUT | tail -n 1"); in != "-A INPUT -j aslwiz-in" {
 		t.Errorf("INPUT ends in %s", in)
 	}
 
-	must(t, os.WriteFile(w.answers, []byte(answers+"# a port more\n"), 0o600))
 	narrow := w.in(t)
 	must(t, os.WriteFile(w.answers, []byte(strings.Replace(answers, "8080/tcp", "8080/tcp, 8081/tcp", 1)), 0o600))
-	on(t, Container, "rm -rf /var/lib/aslwiz/tx/*\n"+jam("0.0.0.0/0", "::/0"))
+	on(t, Container, jam("0.0.0.0/0", "::/0"))
 	if code, out, errs := narrow.run(append(applyOnly("firewall"), "--guard", "30s")...); code != 3 || !strings.Contains(out+errs, "restored") {
 		t.Errorf("exit %d, want 3 and the word restored:\n%s\n%s", code, out, errs)
 	}

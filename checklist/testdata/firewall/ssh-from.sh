@@ -112,7 +112,7 @@ rules6() {
 RULES
 }
 
-# What is loaded where the rules above cannot be: enough to log in and to mend them.
+# What is loaded where the rules above cannot be: enough to log in and to fix them.
 least4() {
   cat <<'RULES'
 :aslwiz-in -

@@ -32,7 +32,7 @@ rules6() {
 {{.Rules6}}RULES
 }
 
-# What is loaded where the rules above cannot be: enough to log in and to mend them.
+# What is loaded where the rules above cannot be: enough to log in and to fix them.
 least4() {
   cat <<'RULES'
 {{.Least4}}RULES
