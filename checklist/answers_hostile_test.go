@@ -17,7 +17,7 @@ import (
 var hostileTexts = []string{
 	"$(reboot)", "`reboot`", "a;reboot", "a&&b", "a|b", "a>b", "a b", " a", "a ", "a\tb", "a\nb", "a\r\nb", "\n", "a\x00b",
 	"a'b", "'", `a"b`, `"`, `a\b`, `a\`, `\\`, `a\nb`, "a%sb", "%", "%n%n", "{{.}}", "${HOME}", "$IFS", "~", "*", "a[b]c", "?", "!x", "#x", "a#b",
-	"-rf", "--", "../../etc/passwd", "/etc/passwd", "ä", "日本", "a\u202eb", "a\u0085b", "a\u2028b", "a\x1b[2Jb", "a\xffb", "a\nEOF\n",
+	"-rf", "--", "../../etc/passwd", "/etc/passwd", "ä", "日本", "a\u202eb", "a\u0085b", "a\u2028b", "a\u200bb", "a\u00adb", "\ufeffa", "a\U000e0041b", "a\x1b[2Jb", "a\xffb", "a\nEOF\n",
 	"fe80::1%$(reboot)", "fe80::1%a\nb", "::1%eth0;x", strings.Repeat("a", 64<<10), strings.Repeat("a.", 32<<10),
 }
 

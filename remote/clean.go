@@ -2,6 +2,7 @@ package remote
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -10,9 +11,10 @@ import (
 // MaxLine is the longest line of a server's text that is kept, in bytes.
 const MaxLine = 4096
 
-// CleanText makes a server's text safe to print: escape sequences and control
-// characters other than newline and tab are dropped, bytes that are not UTF-8
-// become U+FFFD, and each line is cut at MaxLine bytes.
+// CleanText makes a server's text safe to print: escape sequences, control
+// characters other than newline and tab, and characters that cannot be seen are
+// dropped, bytes that are not UTF-8 become U+FFFD, and each line is cut at MaxLine
+// bytes.
 func CleanText(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
@@ -36,7 +38,7 @@ func CleanLine(s string) string {
 		switch {
 		case r == '\t':
 			return r
-		case r < 0x20, r >= 0x7f && r < 0xa0, isBidi(r):
+		case r < 0x20, r >= 0x7f && r < 0xa0, r >= 0xa0 && unicode.In(r, unseen...):
 			return -1
 		}
 		return r
@@ -47,10 +49,13 @@ func CleanLine(s string) string {
 	return s
 }
 
-// isBidi reports the characters that make text run the other way: they can make
-// a line on the screen say something else than its bytes.
-func isBidi(r rune) bool {
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f
+// unseen are the characters that take no room, or make text run the other way: with
+// them a line on the screen says something else than its bytes. The joiners of emoji
+// are among them, so a family is shown as its members.
+var unseen = []*unicode.RangeTable{
+	unicode.Cf, // soft hyphen, U+200B and its kin, directions, U+FEFF, tags
+	unicode.Zl, unicode.Zp, // U+2028 and U+2029: line ends to some programs
+	unicode.Other_Default_Ignorable_Code_Point, // fillers, U+034F, variation selectors of the second kind
 }
 
 // FirstLine is the first line of s that is not blank, cleaned.
