@@ -51,7 +51,7 @@ golden: ## write the golden files anew; look at the diff before you commit it
 	$(GO) test ./cmd/aslwiz -run TestTheWizardFromStartToHandOff -update-docs
 
 FUZZTIME ?= 10s
-FUZZERS := checklist:FuzzParseAnswers checklist:FuzzFacts checklist:FuzzTunnelStatus checklist:FuzzJudge checklist:FuzzCompare \
+FUZZERS := checklist:FuzzParseAnswers checklist:FuzzFacts checklist:FuzzTunnelStatus checklist:FuzzJudge checklist:FuzzCompare checklist:FuzzReportMarkdown \
 	remote:FuzzFrame remote:FuzzReport remote:FuzzSurvey remote:FuzzParseSurvey remote:FuzzLog remote:FuzzMaskAcrossPieces tui:FuzzRemembered cmd/aslwiz:FuzzJournal
 
 fuzz: ## look for input that breaks a parser, FUZZTIME (10s) for each

@@ -115,7 +115,17 @@ type Key struct {
 	Fingerprint string // "SHA256:..."
 	Type        string // "ssh-ed25519"
 	Comment     string
+	Options     []string // what sshd is to heed when this key logs in: "from=\"198.51.100.0/24\""
 	blob        string
+}
+
+// note tells people which key it is, and what its options are.
+func (k Key) note() string {
+	text := strings.TrimRight("key "+k.Fingerprint+" "+k.Type+" "+k.Comment, " ")
+	if len(k.Options) > 0 {
+		text += ", with the options " + strings.Join(k.Options, ",") + ": sshd(8) says under AUTHORIZED_KEYS what they allow and forbid"
+	}
+	return text
 }
 
 // ParseKey reads a line of authorized_keys.
@@ -130,14 +140,22 @@ func ParseKey(line string) (Key, error) {
 	if !printable(line) {
 		return Key{}, errors.New("has characters that cannot be seen: copy it again, from the file ending in .pub")
 	}
-	pub, comment, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	pub, comment, options, _, err := ssh.ParseAuthorizedKey([]byte(line))
 	if err != nil {
 		return Key{}, errors.New("is not a public key as ssh-keygen writes it: \"ssh-ed25519 AAAA... comment\"")
 	}
 	if strings.HasPrefix(pub.Type(), "ssh-dss") {
 		return Key{}, errors.New("is a DSA key, which OpenSSH no longer takes: make one with ssh-keygen -t ed25519")
 	}
+	if _, ok := pub.(*ssh.Certificate); ok {
+		return Key{}, errors.New("is a certificate, which sshd takes for no key here: the key itself is in the file ending in .pub, without -cert")
+	}
+	for _, o := range options {
+		if name, _, _ := strings.Cut(o, "="); strings.EqualFold(name, "cert-authority") {
+			return Key{}, errors.New("has the option cert-authority: whoever holds that key could let anybody in, by signing a key for them; give each admin's own key")
+		}
+	}
 	return Key{
-		Line: line, Fingerprint: ssh.FingerprintSHA256(pub), Type: pub.Type(), Comment: comment, blob: string(pub.Marshal()),
+		Line: line, Fingerprint: ssh.FingerprintSHA256(pub), Type: pub.Type(), Comment: comment, Options: options, blob: string(pub.Marshal()),
 	}, nil
 }

@@ -258,7 +258,7 @@ func TestReportHoldsNoSecretAndSaysWhatIsOpen(t *testing.T) {
 	}
 	rep := newReport(in, findings, r.answers(itemServicesOther.Probes(in)), time.Date(2026, 11, 22, 14, 0, 0, 0, time.UTC))
 	md := rep.Markdown()
-	for _, want := range []string{"NOT ready", "dns (failed): no PTR", "enter it", `no PTR \| &lt;b>`, "monitoring: ask on the list", "161/udp", snmpCredentials, "AllStarLink itself", "Subject: stats.example.net", "~~~~", "stats.example.net ansible_host="} {
+	for _, want := range []string{"NOT ready", "dns (failed): no PTR", "enter it", `no PTR \| &lt;b>`, "monitoring: ask on the list", "161/udp", snmpCredentials, "AllStarLink itself", "Subject: stats.example.net", "\n````\n```\nred\n````\n", "stats.example.net ansible_host="} {
 		if !strings.Contains(md, want) {
 			t.Errorf("the report does not say %q:\n%s", want, md)
 		}

@@ -130,7 +130,7 @@ func (r *Report) services(a Answers) {
 	for _, p := range a.Admins {
 		for _, line := range p.Keys {
 			if k, err := ParseKey(line); err == nil {
-				r.Admins = append(r.Admins, p.Name+": "+k.Fingerprint+" "+k.Type)
+				r.Admins = append(r.Admins, p.Name+": "+k.note())
 			}
 		}
 	}
@@ -166,74 +166,4 @@ func (r Report) message() string {
 	}
 	b.WriteString("Please tell me when it is being watched.\n")
 	return b.String()
-}
-
-// Markdown is the report for people.
-func (r Report) Markdown() string {
-	var b strings.Builder
-	verdict := "ready for production, but for what a person has to see to"
-	if !r.Ready {
-		verdict = "NOT ready for production"
-	}
-	fmt.Fprintf(&b, "# %s\n\nMeasured by aslwiz at %s: %s.\n", r.Server, r.At.Format("2006-01-02 15:04 UTC"), verdict)
-	b.WriteString("\n## Items\n\n| item | verdict | seen |\n|---|---|---|\n")
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(f.Title), f.Status, cell(f.Got))
-	}
-	section(&b, "Still to do, by a person", r.Open)
-	section(&b, "The server", []string{
-		r.System + ", kernel " + r.Kernel, r.Machine, fmt.Sprintf("SSH on port %d", r.SSHPort),
-		"gateways " + strings.Join(r.Gateways, ", ") + "; resolvers " + strings.Join(r.DNS, ", "),
-		"mail: " + r.Mail, "log: " + r.Logging,
-	})
-	var cards []string
-	for _, c := range r.Cards {
-		line := c.Name + " " + c.MAC
-		for _, a := range c.Addrs {
-			line += " " + a.String()
-		}
-		cards = append(cards, line)
-	}
-	section(&b, "Addresses", cards)
-	section(&b, "Tunnels", r.Tunnels)
-	section(&b, "SNMP", r.SNMP)
-	section(&b, "Admins", r.Admins)
-	fmt.Fprintf(&b, "\n## Entry for the infrastructure repository\n\n```\n%s\n```\n", r.Inventory)
-	b.WriteString("\n## Listening ports\n\n| port | address | program | open to |\n|---|---|---|---|\n")
-	for _, l := range r.Listeners {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.Port, cell(l.Addr), cell(l.Program), cell(l.Open))
-	}
-	b.WriteString("\n## Evidence\n\n")
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "### %s: %s\n\n- want: %s\n- got: %s\n", f.Item, f.Status, remote.CleanLine(f.Want), remote.CleanLine(f.Got))
-		if f.Fix != nil {
-			fmt.Fprintf(&b, "- fix: %s\n", remote.CleanLine(f.Fix.Text))
-		}
-		if len(f.Evidence) > 0 {
-			fence := "```"
-			if slices.ContainsFunc(f.Evidence, func(l string) bool { return strings.Contains(l, fence) }) {
-				fence = "~~~~"
-			}
-			fmt.Fprintf(&b, "\n%s\n%s\n%s\n", fence, remote.CleanText(strings.Join(f.Evidence, "\n")), fence)
-		}
-		b.WriteString("\n")
-	}
-	section(&b, "What the page does not install", r.NotHere)
-	fmt.Fprintf(&b, "\n## Message for the admin list\n\n```\n%s```\n", r.Message)
-	return b.String()
-}
-
-func section(b *strings.Builder, title string, lines []string) {
-	fmt.Fprintf(b, "\n## %s\n\n", title)
-	if len(lines) == 0 {
-		b.WriteString("None.\n")
-	}
-	for _, l := range lines {
-		fmt.Fprintf(b, "- %s\n", remote.CleanLine(l))
-	}
-}
-
-// cell is text that does not break out of a table.
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(remote.CleanText(s))
 }

@@ -100,7 +100,7 @@ func (u adminUser) Compare(answers []remote.Answer) (Change, error) {
 		c.Notes = append(c.Notes, u.note)
 	}
 	for _, k := range u.keys {
-		c.Notes = append(c.Notes, fmt.Sprintf("key %s %s %s", k.Fingerprint, k.Type, k.Comment))
+		c.Notes = append(c.Notes, k.note())
 	}
 	u.plan(st, &c)
 	c.Same = len(c.Script) == 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"aslwiz/remote"
 )
@@ -57,3 +58,42 @@ func TestManyKeys(t *testing.T) {
 		t.Errorf("not the same afterwards: %+v, %v", c, err)
 	}
 }
+
+// TestOptionsOfKeys: an option can let others in, or run a command. One that makes an
+// authority of a key is refused, and the others are shown: they were taken in silence.
+func TestOptionsOfKeys(t *testing.T) {
+	t.Parallel()
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEgoZzwKZnxrUA5GYkzOho0VL+vnMQoSHWrbfnrj5g+Z anna"
+	for _, options := range []string{"cert-authority", "CERT-Authority", `cert-authority,principals="anna"`, `from="198.51.100.0/24",cert-authority`, `command="a,b \" c",cert-authority`} {
+		if _, err := ParseKey(options + " " + key); err == nil || !strings.Contains(err.Error(), "could let anybody in") {
+			t.Errorf("%s: %v", options, err)
+		}
+	}
+	for _, options := range []string{`command="/bin/false"`, `environment="LD_PRELOAD=/tmp/x"`, `from="198.51.100.0/24,!198.51.100.7"`, "restrict,pty", `permitopen="a:1",tunnel="0"`, `command="echo cert-authority"`} {
+		in := In{Answers: labAnswers()}
+		in.Answers.Admins = []Admin{{Name: "anna", Keys: []string{options + " " + key}}}
+		if p := in.Answers.Problems(nil); len(p) > 0 {
+			t.Errorf("%s is refused: %v", options, p)
+			continue
+		}
+		want, err := wantUsers(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := want[1].Compare([]remote.Answer{{Out: []byte("keyfile .ssh/authorized_keys\n")}})
+		if notes := strings.Join(c.Notes, "\n"); err != nil || !strings.Contains(notes, "with the options "+options+":") {
+			t.Errorf("%s is not in the notes of the plan: %v\n%s", options, err, notes)
+		}
+		r := newReport(in, nil, nil, time.Time{})
+		if admins := strings.Join(r.Admins, "\n"); !strings.Contains(admins, options) {
+			t.Errorf("%s is not in the report: %s", options, admins)
+		}
+	}
+	cert := "ssh-ed25519-cert-v01@openssh.com " + certOfTest
+	if _, err := ParseKey(cert); err == nil || !strings.Contains(err.Error(), "is a certificate") {
+		t.Errorf("a certificate: %v", err)
+	}
+}
+
+// certOfTest is a certificate that ssh-keygen -s made.
+const certOfTest = "AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIC1HZIse0AzK2oeM7PV+yOf9BWGxPEyRVVnQ5QkFg6e0AAAAIJEDQBCmbJNIpb2cbPSeLnQc611UxrmFye6CHfotahsTAAAAAAAAAAAAAAABAAAAAmlkAAAACAAAAARhbm5hAAAAAAAAAAD//////////wAAAAAAAACCAAAAFXBlcm1pdC1YMTEtZm9yd2FyZGluZwAAAAAAAAAXcGVybWl0LWFnZW50LWZvcndhcmRpbmcAAAAAAAAAFnBlcm1pdC1wb3J0LWZvcndhcmRpbmcAAAAAAAAACnBlcm1pdC1wdHkAAAAAAAAADnBlcm1pdC11c2VyLXJjAAAAAAAAAAAAAAAzAAAAC3NzaC1lZDI1NTE5AAAAIDmHWaw1KsLb2lR8cDJiNEQHR3IPM/VQqDU1N6uHLBT7AAAAUwAAAAtzc2gtZWQyNTUxOQAAAEBX6LN2xCiUiK8cEpa+m2p/pIHvJgCaJFUTwhkR+KKmbWwGr/zzYjHzqPU9yK256vBt71w80yVOR3C7ymxyt8IF"
