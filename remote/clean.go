@@ -53,7 +53,7 @@ func CleanLine(s string) string {
 // them a line on the screen says something else than its bytes. The joiners of emoji
 // are among them, so a family is shown as its members.
 var unseen = []*unicode.RangeTable{
-	unicode.Cf, // soft hyphen, U+200B and its kin, directions, U+FEFF, tags
+	unicode.Cf,             // soft hyphen, U+200B and its kin, directions, U+FEFF, tags
 	unicode.Zl, unicode.Zp, // U+2028 and U+2029: line ends to some programs
 	unicode.Other_Default_Ignorable_Code_Point, // fillers, U+034F, variation selectors of the second kind
 }

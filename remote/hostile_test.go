@@ -160,7 +160,9 @@ func heap() uint64 {
 // clean says whether a line is fit for a screen.
 func clean(l string) bool {
 	return utf8.ValidString(l) && len(l) <= MaxLine+len("…") &&
-		!strings.ContainsFunc(l, func(r rune) bool { return r != '\t' && unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) })
+		!strings.ContainsFunc(l, func(r rune) bool {
+			return r != '\t' && unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+		})
 }
 
 // TestHostileStatus: a status of lies is no success, and no endless wait.

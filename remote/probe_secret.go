@@ -36,15 +36,16 @@ func SecretKey(path string) string {
 }
 
 // secretProgram answers a ProbeSecret: "absent", or mode, owner and the three
-// hashes. $1 is the path, $2 the salt; nothing of the content is an argument of a
-// program that another user could list.
-const secretProgram = `salted() { { printf %s "$2"; cat; printf %s "$2"; } | sha256sum | cut -d " " -f 1; }
+// hashes. $1 is the path, the salt comes on standard input; neither it nor anything of
+// the content is an argument of a program, which another user could list.
+const secretProgram = `IFS= read -r salt || exit 1
+salted() { { printf %s "$salt"; cat; printf %s "$salt"; } | sha256sum | cut -d " " -f 1; }
 [ -e "$1" ] || { echo absent; exit 0; }
 [ -f "$1" ] && [ "$(stat -L -c %s -- "$1")" -lt 65536 ] || exit 1
-stat -L -c "%a %U:%G" -- "$1" && salted "$@" <"$1" || exit 1
+stat -L -c "%a %U:%G" -- "$1" && salted <"$1" || exit 1
 k=$(grep -o -m 1 '` + keyPattern + `' <"$1" | head -n 1)
-if [ -n "$k" ]; then printf %s "$k" | salted "$@"; else echo -; fi
-sed 's#` + keyPattern + `#[secret]#' <"$1" | salted "$@"`
+if [ -n "$k" ]; then printf %s "$k" | salted; else echo -; fi
+sed 's#` + keyPattern + `#[secret]#' <"$1" | salted`
 
 // Secret reads the answer to a ProbeSecret.
 func (a Answer) Secret() (SecretState, error) {

@@ -17,7 +17,8 @@ func readSecretHere(t *testing.T, path, salt string) Answer {
 		t.Skip("the program is for servers, which are Linux")
 	}
 	p := ReadSecret(path, salt)
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", p.Args[2], "sh", p.Args[0], p.Args[1])
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", p.Args[2], "sh", p.Args[0])
+	cmd.Stdin = strings.NewReader(p.Args[1] + "\n")
 	out, err := cmd.Output()
 	a := Answer{Probe: p, Out: out}
 	if err != nil {
@@ -107,5 +108,62 @@ func TestASecretProbeIsPutToTheServer(t *testing.T) {
 	}
 	if !strings.Contains(q.script, "secret /etc/ipsec.d/two.secrets pepper ") {
 		t.Errorf("the request does not ask for it:\n%s", q.script[len(q.script)-800:])
+	}
+}
+
+// TestTheSaltIsInNoArgumentList: who lists the processes of the server sees neither the
+// salt of the hashes nor the key. The salt was an argument of sh, and of timeout.
+func TestTheSaltIsInNoArgumentList(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the survey is for servers, which are Linux")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "two.secrets")
+	if err := os.WriteFile(path, []byte(": PSK "+testKey+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Every program that the survey starts writes down its arguments first.
+	bin, list := filepath.Join(dir, "bin"), filepath.Join(dir, "list")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"sh", "timeout", "sha256sum", "cut", "stat", "grep", "sed", "head", "cat"} {
+		program, err := exec.LookPath(name)
+		if err != nil {
+			t.Skip(err)
+		}
+		text := "#!/bin/sh\necho \"$0 $*\" >>" + list + "\nexec " + program + " \"$@\"\n"
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := ReadSecret(path, "pepperandsalt")
+	q, err := surveyRequest([]Probe{p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh")
+	cmd.Stdin = strings.NewReader(q.script)
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "ASLWIZ_DIR=" + dir}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := parseSurvey([]Probe{p}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := answers[0].Secret(); err != nil || st.Key != hashOf([]byte("pepperandsalt"+testKey+"pepperandsalt")) {
+		t.Errorf("the answer: %+v, %v", st, err)
+	}
+	said, err := os.ReadFile(list)
+	if err != nil || !strings.Contains(string(said), "sha256sum") {
+		t.Fatalf("no arguments were written down: %q, %v", said, err)
+	}
+	for _, secret := range []string{"pepperandsalt", testKey[2:]} {
+		if strings.Contains(string(said), secret) {
+			t.Errorf("%s is an argument:\n%s", secret, said)
+		}
 	}
 }

@@ -112,7 +112,8 @@ probe() { # N SECONDS MAX KIND ARG...
       units) bounded "$s" "$m" systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,Result -- "$@" ;;
       command) bounded "$s" "$m" "$@" ;;
       setting) bounded "$s" "$m" sh -c "$2" ;;
-      secret) bounded "$s" "$m" sh -c "$3" sh "$1" "$2" ;;
+      # printf is the shell's own: the salt is in no argument list.
+      secret) printf '%s\n' "$2" | bounded "$s" "$m" sh -c "$3" sh "$1" ;;
     esac
     echo "$i" >&4
     echo >&3
