@@ -55,3 +55,12 @@ func TestNestingThatIsNotTooDeep(t *testing.T) {
 		}
 	}
 }
+
+// Notepad begins a file with a mark that nobody sees.
+func TestAnswersWithAByteOrderMark(t *testing.T) {
+	t.Parallel()
+	a, err := checklist.ParseAnswers("x.yaml", []byte("\ufeffhost: h\r\nhostname: stats\r\ndomain: example.net\r\n"), nil)
+	if err != nil || a.Host != "h" {
+		t.Errorf("%q, %v", a.Host, err)
+	}
+}

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ const (
 // *AnswersError with all mistakes at once. readable says why a file on this
 // computer, such as a private key, cannot be read; nil leaves that unchecked.
 func ParseAnswers(file string, data []byte, readable func(path string) error) (Answers, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // some editors on Windows begin a file with it
 	r := &answersReader{
 		file:  file,
 		lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"),

@@ -55,7 +55,8 @@ func CleanLine(s string) string {
 var unseen = []*unicode.RangeTable{
 	unicode.Cf,             // soft hyphen, U+200B and its kin, directions, U+FEFF, tags
 	unicode.Zl, unicode.Zp, // U+2028 and U+2029: line ends to some programs
-	unicode.Other_Default_Ignorable_Code_Point, // fillers, U+034F, variation selectors of the second kind
+	unicode.Other_Default_Ignorable_Code_Point,                      // fillers, U+034F
+	{R32: []unicode.Range32{{Lo: 0xe0100, Hi: 0xe01ef, Stride: 1}}}, // variation selectors of the second kind
 }
 
 // FirstLine is the first line of s that is not blank, cleaned.
