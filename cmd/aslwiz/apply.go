@@ -76,7 +76,7 @@ It ends with 3 when a step failed or was restored.`,
 	f.connect.register(cmd)
 	f.choice.register(cmd)
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "approve every step without asking")
-	cmd.Flags().StringArrayVar(&f.psk, "psk-file", nil, "read the pre-shared key of the tunnel with a peer from a file (mode 0600), as `PEER=FILE`; else it is asked for or generated")
+	cmd.Flags().StringArrayVar(&f.psk, "psk-file", nil, "read the pre-shared key of the tunnel with a peer from a file (mode 0600) or a pipe, as `PEER=FILE`; else it is asked for or generated")
 	cmd.Flags().DurationVar(&f.guard, "guard", checklist.DefaultGuard, "`TIME` that the way in may take to be proved before a guarded step is taken back")
 	cmd.Flags().BoolVar(&f.unproven, "unproven", false, "apply on a release on which the page was not proven")
 	return cmd

@@ -30,8 +30,8 @@ func (f *connectFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringSliceVar(&f.acceptHostKey, "accept-host-key", nil, "accept this host key without asking: `HOST=SHA256:...`; without HOST= it counts for the server alone, not for jump hosts and peers")
 	flags.StringSliceVar(&f.allow, "allow-algorithms", nil, "offer these weak SSH algorithms too, for an old server (`NAME,...`); it is said when one is in use")
-	flags.StringVar(&f.passwordFile, "password-file", "", "read the login password from `FILE` (mode 0600), or - for standard input")
-	flags.StringVar(&f.sudoFile, "sudo-password-file", "", "read the password for sudo from `FILE` (mode 0600), or - for standard input")
+	flags.StringVar(&f.passwordFile, "password-file", "", "read the login password from `FILE` (mode 0600), from a pipe, or from standard input with -")
+	flags.StringVar(&f.sudoFile, "sudo-password-file", "", "read the password for sudo from `FILE` (mode 0600), from a pipe, or from standard input with -")
 	flags.StringVar(&f.sshConfig, "ssh-config", "", "read `FILE` instead of ~/.ssh/config")
 	flags.StringArrayVar(&f.knownHosts, "known-hosts", nil, "read `FILE` instead of ~/.ssh/known_hosts; accepted keys are added to it")
 }

@@ -163,11 +163,20 @@ func TestASignalEndsTheWaitForAPassword(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Signals are taken before the command line is read, which is some time before
-		// the pipe; a shell's default would show as no exit code.
-		time.Sleep(500 * time.Millisecond)
+		// Once aslwiz has opened the pipe, so can a writer; this one writes nothing.
+		var writer *os.File
+		var err error
+		for begun := time.Now(); time.Since(begun) < patience; time.Sleep(10 * time.Millisecond) {
+			if writer, err = os.OpenFile(filepath.Join(dir, "named"), os.O_WRONLY|syscall.O_NONBLOCK, 0); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		_ = cmd.Process.Signal(signal)
 		_ = cmd.Wait()
+		_ = writer.Close()
 		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(out.String(), "interrupted") {
 			t.Errorf("%s: ended with %d: %s", signal, code, out.String())
 		}
