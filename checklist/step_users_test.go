@@ -3,6 +3,7 @@ package checklist
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,8 @@ func TestOptionsOfKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := want[1].Compare([]remote.Answer{{Out: []byte("keyfile .ssh/authorized_keys\n")}})
+		anna := slices.IndexFunc(want, func(r Resource) bool { return r.Name() == "user anna" })
+		c, err := want[anna].Compare([]remote.Answer{{Out: []byte("keyfile .ssh/authorized_keys\nwhole\n")}})
 		if notes := strings.Join(c.Notes, "\n"); err != nil || !strings.Contains(notes, "with the options "+options+":") {
 			t.Errorf("%s is not in the notes of the plan: %v\n%s", options, err, notes)
 		}
