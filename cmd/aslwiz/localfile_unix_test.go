@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aslwiz/checklist"
 )
 
 // patience is how long aslwiz may take before a test calls it hung.
@@ -319,5 +321,22 @@ func TestANewAddressKeepsTheLink(t *testing.T) {
 	st, err := os.Lstat(link)
 	if err != nil || st.Mode().Type() != os.ModeSymlink || !strings.Contains(string(text), strconv.Quote("198.51.100.7")) {
 		t.Errorf("the link is now %v, %v; behind it %q", st.Mode(), err, text)
+	}
+}
+
+// TestAJournalIsAFile: a pipe in its place would take some of it and then hold up the run.
+func TestAJournalIsAFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_STATE_HOME", dir)
+	if err := os.MkdirAll(filepath.Join(dir, "aslwiz"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "aslwiz", "stats.jsonl"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := openJournal("stats")
+	j.write(checklist.Event{Kind: checklist.EventNote, Text: "said"})
+	if err := j.close(); err == nil || !strings.Contains(err.Error(), "it is a pipe, not a file") {
+		t.Errorf("the journal ended with %v", err)
 	}
 }
