@@ -20,10 +20,10 @@ func TestNoFileOfAnswersTakesLong(t *testing.T) {
 		deep.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
 	for name, text := range map[string]string{
-		"brackets": repeat("["), "braces": repeat("{"), "both": repeat("[{a: "), "one key": repeat("x: 1\n"), "indented": deep.String(),
+		"brackets": repeat("["), "braces": repeat("{"), "both": repeat("[{a: "), "one key": repeat("x: 1\n"), "some keys": strings.Repeat("x: 1\n", 5000), "indented": deep.String(),
 		"list in list": repeat("- "), "key of a key": repeat("? "), "anchors": repeat("&a "), "tags": repeat("!!x "), "documents": repeat("---\n"),
 		"ports": "firewall:\n  ports:\n" + strings.Repeat("    - 80/tcp\n", 5000), "admins": "admins:\n" + strings.Repeat("  - name: x\n", 5000), "long": "host: " + strings.Repeat("x", 65000),
-		"quotes": repeat(`"a" `), "words": repeat("a: b: "), "empty elements": "admins:\n" + strings.Repeat("- \n", 20000), "too large": strings.Repeat("#", checklist.MaxAnswers+1),
+		"quotes": repeat(`"a" `), "words": repeat("a: b: "), "empty elements": "admins:\n" + strings.Repeat("- \n", 10000), "too large": strings.Repeat("#", checklist.MaxAnswers+1),
 	} {
 		begun := time.Now()
 		_, err := checklist.ParseAnswers("x.yaml", []byte(text), nil)
