@@ -102,14 +102,15 @@ func writeTemp(text []byte) (string, error) {
 func (db *knownDB) algorithms(name string, offered []string, orderGiven bool) []string {
 	preferred := []string{
 		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
-		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA, ssh.InsecureKeyAlgoDSA,
+		ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSA,
 	}
 	isCert := func(a string) bool { return strings.Contains(a, "-cert-") }
 	known := db.HostKeyAlgorithms(name)
 	if slices.ContainsFunc(known, isCert) { // an authority of one kind signs keys of every kind
 		known = append(slices.DeleteFunc(slices.Clone(offered), func(a string) bool { return !isCert(a) }), known...)
 	}
-	order := append(known, preferred...)
+	plain := slices.DeleteFunc(slices.Clone(offered), isCert)
+	order := slices.Concat(known, preferred, plain) // the last for what was allowed besides
 	if orderGiven {
 		order = slices.DeleteFunc(slices.Clone(offered), func(a string) bool { return isCert(a) && !slices.Contains(known, a) })
 	}

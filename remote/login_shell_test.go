@@ -22,7 +22,7 @@ import (
 )
 
 // loginTo connects to a server whose login shell is exec.
-func loginTo(t *testing.T, exec func(*remotetest.Exec) int, change func(*remotetest.Config, *Options)) (*Server, error) {
+func loginTo(t *testing.T, exec func(*remotetest.Exec) int, change func(*remotetest.Config, *Options)) error {
 	t.Helper()
 	home := t.TempDir()
 	key, hostKey := remotetest.NewKey(t), remotetest.NewKey(t)
@@ -39,7 +39,7 @@ func loginTo(t *testing.T, exec func(*remotetest.Exec) int, change func(*remotet
 	if err == nil {
 		t.Cleanup(func() { _ = s.Close() })
 	}
-	return s, err
+	return err
 }
 
 // obeys is a login shell that is root at once and then waits.
@@ -68,7 +68,7 @@ func TestAShellThatEndsAtOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := loginTo(t, func(e *remotetest.Exec) int {
+			err := loginTo(t, func(e *remotetest.Exec) int {
 				_, _ = io.WriteString(e.Stdout, c.out)
 				_, _ = io.WriteString(e.Stderr, c.err)
 				return c.code
@@ -249,7 +249,7 @@ func TestBusyboxIsNamed(t *testing.T) {
 func TestAWeakAlgorithmInUseIsSaid(t *testing.T) {
 	t.Parallel()
 	var said []string
-	_, err := loginTo(t, obeys, func(c *remotetest.Config, o *Options) {
+	err := loginTo(t, obeys, func(c *remotetest.Config, o *Options) {
 		c.Algorithms.Ciphers = []string{"aes128-cbc"}
 		o.AllowAlgorithms = []string{"aes128-cbc"}
 		o.Note = func(text string) { said = append(said, text) }
