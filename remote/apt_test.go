@@ -229,7 +229,7 @@ func TestAptCauses(t *testing.T) {
 		`E: Package 'fio' has no installation candidate`: "apt offers no fio: check /etc/apt/sources.list",
 		`E: Unable to locate package fio`:                "apt offers no fio: check /etc/apt/sources.list",
 		`dpkg: error processing package halfp (--configure):\nE: Sub-process /usr/bin/dpkg returned an error code (1)`: "dpkg failed on halfp",
-		`E: Failed to fetch http://deb.debian.org/x.deb  404  Not Found [IP: 1.2.3.4 80]`:                              "apt could not fetch http://deb.debian.org/x.deb:  404  Not Found",
+		`E: Failed to fetch http://anna:hunter2@deb.debian.org/x.deb  404  Not Found [IP: 1.2.3.4 80]`:                 "apt could not fetch http://deb.debian.org/x.deb: 404  Not Found",
 		`E: The list of sources could not be read.`:                                                                    "apt-get failed: The list of sources could not be read.",
 		``: "apt-get failed and did not say why",
 	} {
@@ -249,7 +249,7 @@ func TestAptCauses(t *testing.T) {
 	m.stub("apt-cache", "exit 0")
 	m.stage(Transaction{Step: "s", Script: "apt_get update\napt_install '' fio\n"})
 	m.run("run")
-	if st := m.want(TxFailed); !strings.HasPrefix(st.Reason, "apt could not fetch http://deb.debian.org/debian/dists/bookworm/InRelease:  Temporary failure resolving") {
+	if st := m.want(TxFailed); !strings.HasPrefix(st.Reason, "apt could not fetch http://deb.debian.org/debian/dists/bookworm/InRelease: Temporary failure resolving") {
 		t.Errorf("%+v\n%s", st, m.tx("log"))
 	}
 }

@@ -400,7 +400,8 @@ try_apt() { # ARGS...
 
 complaints() { # OFFSET: what apt-get and dpkg complained of since then
   tail -c "+$(($1 + 1))" "$T/log" 2>/dev/null |
-    grep -e '^E: ' -e '^W: Failed to fetch ' -e 'No space left on device' -e '^dpkg: error processing ' | head -c 8000
+    grep -e '^E: ' -e '^W: Failed to fetch ' -e 'No space left on device' -e '^dpkg: error processing ' |
+    sed 's|://[^/@ ]*@|://|g' | head -c 8000 # a source may name a password
 }
 
 why_apt() { # reads what was complained of; prints the cause in one line
@@ -419,7 +420,7 @@ why_apt() { # reads what was complained of; prints the cause in one line
         ;;
       ?': Failed to fetch '*)
         _w=${_w#*fetch }
-        _e="${_e:-apt could not fetch ${_w%% *}: ${_w#* }}"
+        _e="${_e:-apt could not fetch ${_w%% *}: ${_w#*  }}"
         ;;
       'dpkg: error processing '*)
         _w=${_w#*processing } _w=${_w#package } _w=${_w#archive }
