@@ -23,6 +23,8 @@ type SNMP struct {
 	NMS     []string `yaml:"nms,omitempty" json:"nms,omitempty"`         // addresses of the monitoring system
 	User    string   `yaml:"user,omitempty" json:"user,omitempty"`       // SNMPv3 user
 	Version string   `yaml:"version,omitempty" json:"version,omitempty"` // "3" or "2c"; "": 3
+	// InsistV2c lets version 2c be used where no tunnel leads to the monitoring system.
+	InsistV2c bool `yaml:"insist_v2c,omitempty" json:"insist_v2c,omitempty"`
 	// Location and Contact are what the server says of itself.
 	Location string `yaml:"location,omitempty" json:"location,omitempty"`
 	Contact  string `yaml:"contact,omitempty" json:"contact,omitempty"`
@@ -33,6 +35,30 @@ func (s SNMP) Given() bool { return len(s.NMS) > 0 }
 
 // V2 says that the monitoring system speaks only the version without encryption.
 func (s SNMP) V2() bool { return s.Version == "2c" }
+
+// withoutTunnel are those of the addresses to which no tunnel leads.
+func withoutTunnel(peers []Peer, addresses []string) []string {
+	var out []string
+	for _, s := range addresses {
+		if peerAt(peers, s) == "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// peerAt names the tunnel that leads to an address, "" where none does.
+func peerAt(peers []Peer, address string) string {
+	a, err := netip.ParseAddr(address)
+	for _, p := range peers {
+		for _, s := range p.Addresses {
+			if b, err2 := netip.ParseAddr(s); err == nil && err2 == nil && a == b {
+				return p.Name
+			}
+		}
+	}
+	return ""
+}
 
 var loginName = regexp.MustCompile(`^[a-z_][a-z0-9_-]{0,31}$`)
 
@@ -57,6 +83,10 @@ func adminProblems(a Answers, add addProblem) {
 	}
 	if s.Version != "" && s.Version != "3" && s.Version != "2c" {
 		add("snmp.version", fmt.Errorf("%q is neither 3 nor 2c", s.Version))
+	}
+	if far := withoutTunnel(a.Peers, s.NMS); s.V2() && !s.InsistV2c && len(far) > 0 {
+		add("snmp.insist_v2c", fmt.Errorf("no tunnel in peers leads to %s, and version 2c is not encrypted: anybody on the way could read the community, "+
+			"which works as a password, and every answer. Use version 3, add the tunnel, or set insist_v2c to true", strings.Join(far, ", ")))
 	}
 	if s.Given() && !s.V2() && !loginName.MatchString(s.User) {
 		add("snmp.user", errors.New("is not a user's name for SNMPv3: lower case letters, digits, - and _"))

@@ -92,7 +92,7 @@ func TestFreeAnswersAreCarriedExactly(t *testing.T) {
 	for _, hostile := range hostileTexts {
 		if checkLine(hostile) == nil {
 			taken++
-			conf, err := templates.Render("common", snmpConf, map[string]any{"Listen": "udp:161", "Location": hostile, "Contact": hostile, "User": "monitor"})
+			conf, err := templates.Render("common", snmpAslwiz, map[string]any{"Listen": "udp:161", "Location": hostile, "Contact": hostile, "User": "monitor"})
 			if err != nil {
 				t.Fatal(err)
 			}

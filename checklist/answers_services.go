@@ -28,24 +28,38 @@ type Mail struct {
 // Logging is where the server's log goes.
 type Logging struct {
 	Host     string `yaml:"host,omitempty" json:"host,omitempty"`
-	Port     int    `yaml:"port,omitempty" json:"port,omitempty"`         // 0: 514
-	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"` // "udp" or "tcp"; "": udp
+	Port     int    `yaml:"port,omitempty" json:"port,omitempty"`         // 0: 514, or 6514 by tls
+	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"` // "udp", "tcp" or "tls"; "": tcp
+	// TLSCA is the file on the server with the certificate of the log host's authority;
+	// empty: the authorities that the server trusts.
+	TLSCA string `yaml:"tls_ca,omitempty" json:"tls_ca,omitempty"`
+	// TLSName is the name in the log host's certificate; empty: Host.
+	TLSName string `yaml:"tls_name,omitempty" json:"tls_name,omitempty"`
 }
 
-// DefaultLogPort is where a log host listens unless the answers say otherwise.
-// Source: RFC 5426 section 3.3.
-const DefaultLogPort = 514
+// Where a log host listens unless the answers say otherwise. Sources: RFC 5426
+// section 3.3; RFC 5425 section 4.1, for TLS.
+const (
+	defaultLogPort    = 514
+	defaultLogPortTLS = 6514
+)
 
 // LogPort is the port of the log host.
 func (l Logging) LogPort() int {
-	if l.Port == 0 {
-		return DefaultLogPort
+	switch {
+	case l.Port != 0:
+		return l.Port
+	case l.TLS():
+		return defaultLogPortTLS
 	}
-	return l.Port
+	return defaultLogPort
 }
 
 // LogProtocol is how the log travels.
-func (l Logging) LogProtocol() string { return orElse(l.Protocol, "udp") }
+func (l Logging) LogProtocol() string { return orElse(l.Protocol, "tcp") }
+
+// TLS says whether the log is encrypted on its way.
+func (l Logging) TLS() bool { return l.Protocol == "tls" }
 
 // addProblem notes an error at a path of the answers.
 type addProblem func(path string, err error)
@@ -66,14 +80,47 @@ func serviceProblems(a Answers, add addProblem) {
 		}
 	}
 	if a.Logging != (Logging{}) {
-		add("logging.host", CheckServerName(a.Logging.Host))
-		if p := a.Logging.Port; p < 0 || p > 65535 {
-			add("logging.port", fmt.Errorf("%d is not a port: they go from 1 to 65535", p))
-		}
-		if p := a.Logging.Protocol; p != "" && p != "udp" && p != "tcp" {
-			add("logging.protocol", fmt.Errorf("%q is neither udp nor tcp", p))
-		}
+		loggingProblems(a.Logging, add)
 	}
+}
+
+func loggingProblems(l Logging, add addProblem) {
+	add("logging.host", CheckServerName(l.Host))
+	if p := l.Port; p < 0 || p > 65535 {
+		add("logging.port", fmt.Errorf("%d is not a port: they go from 1 to 65535", p))
+	}
+	if p := l.Protocol; p != "" && p != "udp" && p != "tcp" && p != "tls" {
+		add("logging.protocol", fmt.Errorf("%q is none of udp, tcp and tls", p))
+		return
+	}
+	if !l.TLS() {
+		for path, set := range map[string]bool{"logging.tls_ca": l.TLSCA != "", "logging.tls_name": l.TLSName != ""} {
+			if set {
+				add(path, errors.New("only works with logging.protocol: tls"))
+			}
+		}
+		return
+	}
+	if l.TLSCA != "" {
+		add("logging.tls_ca", checkServerFile(l.TLSCA))
+	}
+	_, err := netip.ParseAddr(l.Host)
+	switch {
+	case l.TLSName != "":
+		add("logging.tls_name", CheckDomain(strings.ToLower(l.TLSName)))
+	case err == nil:
+		add("logging.tls_name", fmt.Errorf("is missing: a certificate is checked by its name, and %s is an address", l.Host))
+	}
+}
+
+var serverFile = regexp.MustCompile(`^/(?:etc|usr)(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)+$`)
+
+// checkServerFile says why s is not a file of the server's that only root can change.
+func checkServerFile(s string) error {
+	if !serverFile.MatchString(s) {
+		return errors.New("is not a file on the server below /etc or /usr, where only root writes; letters, digits and . _ + - are allowed in its path")
+	}
+	return nil
 }
 
 // CheckServerName says why s is not the name or address of a server.

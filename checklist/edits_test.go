@@ -68,6 +68,7 @@ func TestEdits(t *testing.T) {
 	interfaces := func(s string) string { return setInterfaces(s, block, "eth0", "ens3") }
 	udev := func(s string) string { return setUdevRule(s, "RULE NAME=\"eth0\"\n", "52:54:00:51:00:11") }
 	hosts := func(s string) string { return setHostsAllow(s, []string{"198.51.100.9", "2001:db8::9"}) }
+	snmpd := func(s string) string { return setSNMPConf(s, "fresh\nincludeDir /etc/snmp/snmpd.conf.d\n") }
 	cases := []struct {
 		name      string
 		edit      func(string) string
@@ -115,9 +116,29 @@ iface wg0 inet static
 		},
 		{"udev, a wrong card named eth0", udev, "ATTR{address}==\"52:54:00:99:99:99\", NAME=\"eth0\"\n", "RULE NAME=\"eth0\"\n"},
 		{
-			"hosts.allow", hosts, "# comment\n\nsnmpd: ALL\nALL: LOCAL\n",
-			"# comment\n\nsnmpd: 198.51.100.9 [2001:db8::9] : ALLOW\nsnmpd: ALL : DENY\nALL: LOCAL\n",
+			"hosts.allow", hosts, "# comment\n\nALL: LOCAL\n",
+			"# comment\n\n" + allowMark + "snmpd: 198.51.100.9 [2001:db8::9] : ALLOW\n" + denyMark + "snmpd: ALL : DENY\nALL: LOCAL\n",
 		},
+		{
+			"hosts.allow with lines about snmpd", hosts, "# comment\n\nsshd: LOCAL\n# old\nsnmpd, sshd: 192.0.2.1 \\\n 192.0.2.2\nsnmpd: 192.0.2.3 : ALLOW\nALL: LOCAL",
+			"# comment\n\n" + allowMark + "snmpd: 198.51.100.9 [2001:db8::9] : ALLOW\nsshd: LOCAL\n# old\nsnmpd, sshd: 192.0.2.1 \\\n 192.0.2.2\nsnmpd: 192.0.2.3 : ALLOW\n" +
+				denyMark + "snmpd: ALL : DENY\nALL: LOCAL",
+		},
+		{
+			"hosts.allow with another monitoring system", hosts, allowMark + "snmpd: 192.0.2.9 : ALLOW\nsnmpd: 192.0.2.3\n" + denyMark + "snmpd: ALL : DENY\n",
+			allowMark + "snmpd: 198.51.100.9 [2001:db8::9] : ALLOW\nsnmpd: 192.0.2.3\n" + denyMark + "snmpd: ALL : DENY\n",
+		},
+		{
+			"snmpd.conf as Debian ships it", snmpd,
+			"# a\nsysLocation    Sitting on the Dock of the Bay\nagentaddress  127.0.0.1,[::1]\nrocommunity  public default -V systemonly\nrouser authPrivUser authpriv -V systemonly\nincludeDir /etc/snmp/snmpd.conf.d\n",
+			"# a\n# aslwiz: sysLocation    Sitting on the Dock of the Bay\n# aslwiz: agentaddress  127.0.0.1,[::1]\n# aslwiz: rocommunity  public default -V systemonly\n" +
+				"# aslwiz: rouser authPrivUser authpriv -V systemonly\nincludeDir /etc/snmp/snmpd.conf.d\n",
+		},
+		{
+			"snmpd.conf of an admin's", snmpd, "rocommunity hunter2 192.0.2.9\nextend load /bin/uptime\nrocommunity public 192.0.2.9\nagentaddress udp:161",
+			"rocommunity hunter2 192.0.2.9\nextend load /bin/uptime\nrocommunity public 192.0.2.9\nagentaddress udp:161\nincludeDir /etc/snmp/snmpd.conf.d\n",
+		},
+		{"snmpd.conf from nothing", snmpd, "", "fresh\nincludeDir /etc/snmp/snmpd.conf.d\n"},
 		{
 			"sudoers", func(s string) string { return addSudoers(s, []string{"anna"}) }, "bert ALL=(ALL:ALL) NOPASSWD: ALL",
 			"bert ALL=(ALL:ALL) NOPASSWD: ALL\nanna ALL=(ALL:ALL) NOPASSWD: ALL\n",

@@ -30,7 +30,7 @@ var itemMonitoring = Item{
 		}
 		s := in.Answers.SNMP
 		if s.Given() {
-			probes = append(probes, remote.ReadFile(hostsAllow), remote.ReadFile(snmpConf))
+			probes = append(probes, remote.ReadFile(hostsAllow), remote.ReadFile(snmpConf), remote.ReadFile(snmpAslwiz))
 		}
 		if s.Given() && !s.V2() {
 			probes = append(probes, snmpUser(s).Probes()...)
@@ -40,17 +40,20 @@ var itemMonitoring = Item{
 	Judge: judgeMonitoring,
 }
 
-// logWaits counts the files that hold lines for the log host. rsyslog keeps the one
-// that it began with open until it is full: while it is connected, what is older than
-// its start has gone.
+// logWaits prints how many files hold lines for the log host, and whether rsyslog has
+// a connection to it. rsyslog keeps the file that it began with open until it is full:
+// while it is connected, what is older than its start has gone. A log host may close
+// an idle connection; rsyslog notices when it has something to send.
 func logWaits(port int) string {
-	return fmt.Sprintf(`n=0 since=0
-[ -z "$(ss -Htn state established dport = :%d)" ] ||
+	return fmt.Sprintf(`n=0 since=0 connected=no
+if [ -n "$(ss -Htn state established state close-wait dport = :%d)" ]; then
+  connected=yes
   since=$(date -d "$(systemctl show -p ActiveEnterTimestamp --value rsyslog.service)" +%%s)
+fi
 for k in /var/spool/rsyslog/aslwiz-forward.0*; do
   [ ! -e "$k" ] || [ "$(stat -c %%Y "$k")" -lt "$since" ] || n=$((n + 1))
 done
-echo $n`, port)
+echo "$n $connected"`, port)
 }
 
 func judgeMonitoring(in In, seen Seen) Finding {
@@ -61,28 +64,33 @@ func judgeMonitoring(in In, seen Seen) Finding {
 		}
 	}
 	var wrong, todo []string
-	step := ""
+	var fix *Fix
 	s, l := in.Answers.SNMP, in.Answers.Logging
 	switch problem := snmpWrong(s, seen, &f); {
 	case !s.Given():
 		todo = append(todo, "SNMP is not set up: the answers name no monitoring system (snmp.nms)")
 	case problem != "":
-		wrong, step = append(wrong, problem), "snmp"
+		wrong, fix = append(wrong, problem), &Fix{Kind: FixStep, Step: "snmp", Text: "run the step snmp"}
 	default:
 		todo = append(todo, "have them ask the server once by SNMP")
 		todo = append(todo, nmsTunnel(in, &f)...)
 	}
-	switch problem := logWrong(l, seen, &f); {
+	switch problem, mend := logWrong(in, seen, &f); {
 	case l.Host == "":
 		todo = append(todo, "no log is forwarded: the answers name no log host (logging.host)")
 	case problem != "":
-		wrong, step = append(wrong, problem), orElse(step, "logging")
+		wrong = append(wrong, problem)
+		if fix == nil {
+			fix = mend
+		}
 	default:
+		if !l.TLS() && peerAt(in.Answers.Peers, l.Host) == "" {
+			todo = append(todo, "nothing is known to encrypt the log on its way to "+l.Host+" (logging.protocol: tls would)")
+		}
 		todo = append(todo, "look for the server's lines at "+l.Host+" (aslwiz verify --try --only monitoring writes one)")
 	}
 	if len(wrong) > 0 {
-		f.Status, f.Got = Failed, strings.Join(wrong, "; ")
-		f.Fix = &Fix{Kind: FixStep, Step: step, Text: "run the step " + step}
+		f.Status, f.Got, f.Fix = Failed, strings.Join(wrong, "; "), fix
 		return f
 	}
 	todo = append(todo, "ask on the admin list that LibreNMS watches it (aslwiz report has the message)")
@@ -93,15 +101,12 @@ func judgeMonitoring(in In, seen Seen) Finding {
 // nmsTunnel is what is left to do about the tunnel to the monitoring system, which
 // the page asks for. Item ipsec measures the one that is there.
 func nmsTunnel(in In, f *Finding) (todo []string) {
-	var without []string
 	for _, s := range in.Answers.SNMP.NMS {
-		i := slices.IndexFunc(in.Answers.Peers, func(p Peer) bool { return slices.Contains(p.Addresses, s) })
-		if i < 0 {
-			without = append(without, s)
-			continue
+		if name := peerAt(in.Answers.Peers, s); name != "" {
+			f.Evidence = append(f.Evidence, s+": through the tunnel "+name+", which item ipsec measures")
 		}
-		f.Evidence = append(f.Evidence, s+": through the tunnel "+in.Answers.Peers[i].Name+", which item ipsec measures")
 	}
+	without := withoutTunnel(in.Answers.Peers, in.Answers.SNMP.NMS)
 	if len(without) > 0 {
 		todo = append(todo, "no tunnel leads to "+strings.Join(without, ", ")+": the page asks for one, by the answers peers")
 	}
@@ -127,18 +132,25 @@ func snmpWrong(s SNMP, seen Seen, f *Finding) string {
 	}
 	allow, err := seen.Answers[5].File()
 	if err != nil || setHostsAllow(string(allow.Content), s.NMS) != string(allow.Content) {
-		return hostsAllow + " does not let " + strings.Join(s.NMS, ", ") + " ask, and nobody else"
+		return hostsAllow + " does not let " + strings.Join(s.NMS, ", ") + " ask"
+	}
+	if others := hostsAllowOthers(string(allow.Content)); len(others) > 0 {
+		f.Evidence = append(f.Evidence, hostsAllow+" lets more ask: "+strings.Join(others, "; "))
+	}
+	conf, err := seen.Answers[6].File()
+	if err != nil || !conf.Exists || setSNMPConf(string(conf.Content), "") != string(conf.Content) {
+		return snmpConf + " does not read the files in snmpd.conf.d, or has the package's lines"
 	}
 	if s.V2() {
 		return ""
 	}
-	conf, err := seen.Answers[6].File()
-	if err != nil || !slices.ContainsFunc(strings.Split(string(conf.Content), "\n"), func(l string) bool {
+	own, err := seen.Answers[7].File()
+	if err != nil || !slices.ContainsFunc(strings.Split(string(own.Content), "\n"), func(l string) bool {
 		return strings.HasPrefix(strings.Join(strings.Fields(l), " "), "rouser -s usm "+s.User+" authpriv")
 	}) {
-		return snmpConf + " does not let the SNMPv3 user " + s.User + " read"
+		return snmpAslwiz + " does not let the SNMPv3 user " + s.User + " read"
 	}
-	c, err := snmpUser(s).Compare(seen.Answers[7:])
+	c, err := snmpUser(s).Compare(seen.Answers[8:])
 	if err != nil || !c.Same {
 		return fmt.Sprintf("the SNMPv3 user %s is %s", s.User, c.Now)
 	}
@@ -146,22 +158,37 @@ func snmpWrong(s SNMP, seen Seen, f *Finding) string {
 	return ""
 }
 
-// logWrong says why the log would not get to the log host.
-func logWrong(l Logging, seen Seen, f *Finding) string {
+// logWrong says why the log would not get to the log host, and what mends it.
+func logWrong(in In, seen Seen, f *Finding) (string, *Fix) {
+	l := in.Answers.Logging
 	if l.Host == "" {
-		return ""
+		return "", nil
 	}
+	step := &Fix{Kind: FixStep, Step: "logging", Text: "run the step logging"}
 	unit, err := seen.Answers[2].Unit()
 	if err != nil || unit.Active != "active" {
-		return "rsyslog.service is " + describeUnit(unit)
+		return "rsyslog.service is " + describeUnit(unit), step
 	}
 	conf, err := seen.Answers[3].File()
-	if err != nil || !strings.Contains(string(conf.Content), fmt.Sprintf("target=%q port=\"%d\" protocol=%q", l.Host, l.LogPort(), l.LogProtocol())) {
-		return logForward + " does not send the log to " + l.Host
+	want, err2 := logForwarding(in)
+	if err != nil || err2 != nil || string(conf.Content) != want {
+		return logForward + " does not send the log to " + l.Host + " as the answers say", step
 	}
-	f.Evidence = append(f.Evidence, fmt.Sprintf("rsyslog: %s, sends to %s:%d/%s", describeUnit(unit), l.Host, l.LogPort(), l.LogProtocol()))
-	if waits, err := seen.Answers[4].Text(); err == nil && waits != "0" {
-		return fmt.Sprintf("the log host does not take the log: %s files of it wait in /var/spool/rsyslog", waits)
+	to := fmt.Sprintf("%s:%d/%s", l.Host, l.LogPort(), l.LogProtocol())
+	f.Evidence = append(f.Evidence, fmt.Sprintf("rsyslog: %s, sends to %s", describeUnit(unit), to), "log: "+logReadable(in))
+	text, err := seen.Answers[4].Text()
+	if err != nil || l.LogProtocol() == "udp" { // who sends by UDP hears nothing
+		return "", nil
 	}
-	return ""
+	hand := &Fix{Kind: FixHand, Text: "see on the server why: journalctl -u rsyslog; and ask the log host's admin whether it takes lines on that port"}
+	if l.TLS() {
+		hand.Text += ", by which certificate"
+	}
+	switch waits, connected, _ := strings.Cut(text, " "); {
+	case connected != "yes":
+		return "rsyslog has no connection to " + to, hand
+	case waits != "0":
+		return fmt.Sprintf("the log host does not take the log: %s files of it wait in /var/spool/rsyslog", waits), hand
+	}
+	return "", nil
 }

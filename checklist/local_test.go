@@ -285,10 +285,18 @@ func TestLogLinesThatWait(t *testing.T) {
 	t.Parallel()
 	r := loadRecording(t, "debian12-done")
 	in := In{Answers: labAnswers(), Facts: r.Facts}
-	answers := r.answers(itemMonitoring.Probes(in))
-	answers[4] = text("3")
-	if f := judgeMonitoring(in, Seen{Answers: answers}); f.Status != Failed || !strings.Contains(f.Got, "does not take the log") {
-		t.Errorf("%+v", f)
+	for said, want := range map[string]string{
+		"3 yes": "does not take the log", "0 no": "no connection to log.example.net:514/tcp", "3 no": "no connection", "0 yes": "",
+	} {
+		answers := r.answers(itemMonitoring.Probes(in))
+		answers[4] = text(said)
+		f := judgeMonitoring(in, Seen{Answers: answers})
+		switch {
+		case want == "" && (f.Status != Manual || !strings.Contains(f.Got, "encrypt the log on its way to log.example.net")):
+			t.Errorf("%s: %+v", said, f)
+		case want != "" && (f.Status != Failed || !strings.Contains(f.Got, want) || f.Fix == nil || f.Fix.Kind != FixHand):
+			t.Errorf("%s: %+v", said, f) // the step has nothing to do
+		}
 	}
 }
 
@@ -366,7 +374,17 @@ func TestWrongLocalAnswers(t *testing.T) {
 		{func(a *Answers) { a.SNMP.NMS = []string{"nms.example.net"} }, "snmp.nms[0]", "not an address"},
 		{func(a *Answers) { a.SNMP.User = "" }, "snmp.user", "user's name"},
 		{func(a *Answers) { a.SNMP.Version = "1" }, "snmp.version", "neither"},
-		{func(a *Answers) { a.Logging.Protocol = "tls" }, "logging.protocol", "neither"},
+		{func(a *Answers) { a.SNMP.Version = "2c" }, "snmp.insist_v2c", "no tunnel in peers leads to 198.51.100.9, 2001:db8:51::9, and version 2c is not encrypted"},
+		{func(a *Answers) {
+			a.SNMP.Version, a.Peers = "2c", []Peer{{Name: "nms", Addresses: []string{"198.51.100.9"}, Far: "debian12"}}
+		}, "snmp.insist_v2c", "leads to 2001:db8:51::9, and"},
+		{func(a *Answers) { a.Logging.Protocol = "relp" }, "logging.protocol", "none of udp, tcp and tls"},
+		{func(a *Answers) { a.Logging.TLSCA = "/etc/ssl/log-ca.pem" }, "logging.tls_ca", "only works with"},
+		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/home/anna/ca.pem" }, "logging.tls_ca", "below /etc or /usr"},
+		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/etc/../home/ca.pem" }, "logging.tls_ca", "below /etc or /usr"},
+		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/etc/ca\" x=\".pem" }, "logging.tls_ca", "below /etc or /usr"},
+		{func(a *Answers) { a.Logging.Protocol, a.Logging.Host = "tls", "198.51.100.7" }, "logging.tls_name", "is an address"},
+		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSName = "tls", "log host" }, "logging.tls_name", ""},
 		{func(a *Answers) { a.Time.Servers = []string{"a.example.net", "a.example.net"} }, "time.servers[1]", "already"},
 		{func(a *Answers) { a.Admins[0].Name = "root" }, "admins[0].name", "always there"},
 		{func(a *Answers) { a.Admins[0].Keys = nil }, "admins[0].keys", "no key"},
@@ -381,6 +399,22 @@ func TestWrongLocalAnswers(t *testing.T) {
 		got := a.Problems(nil)
 		if len(got) == 0 || got[0].Path != c.path || !strings.Contains(got[0].Text, c.text) {
 			t.Errorf("%s: %v", c.path, got)
+		}
+	}
+	for _, change := range []func(*Answers){
+		func(a *Answers) { a.SNMP.Version, a.SNMP.InsistV2c = "2c", true },
+		func(a *Answers) {
+			a.SNMP.Version, a.Peers = "2c", []Peer{{Name: "nms", Addresses: []string{"198.51.100.9", "2001:db8:51:0::9"}, Far: "debian12"}}
+		},
+		func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/etc/ssl/log-ca.pem" },
+		func(a *Answers) {
+			a.Logging = Logging{Host: "198.51.100.7", Protocol: "tls", TLSName: "log.example.net"}
+		},
+	} {
+		a := labAnswers()
+		change(&a)
+		if p := a.Problems(nil); len(p) > 0 {
+			t.Errorf("%+v: %v", a, p)
 		}
 	}
 	a := labAnswers()
@@ -425,7 +459,7 @@ func TestMonitoringWhoMayAsk(t *testing.T) {
 	t.Parallel()
 	r := loadRecording(t, "debian12-done")
 	in := In{Answers: labAnswers(), Facts: r.Facts}
-	for i, path := range map[int]string{5: hostsAllow, 6: snmpConf} {
+	for i, path := range map[int]string{5: hostsAllow, 6: snmpConf, 7: snmpAslwiz} {
 		answers := r.answers(itemMonitoring.Probes(in))
 		if f := judgeMonitoring(in, Seen{Answers: answers}); f.Status != Manual {
 			t.Fatalf("as recorded: %+v", f)

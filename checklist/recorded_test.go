@@ -260,8 +260,13 @@ func TestShellTextsParse(t *testing.T) {
 				}
 				parseShell(t, strings.Join(append(append([]string{}, c.Script...), c.OnChange...), "\n"))
 				parseShell(t, strings.Join(c.After, "\n"))
-				if set, ok := w.(BroughtSetting); ok {
+				switch set := w.(type) {
+				case BroughtSetting:
 					parseShell(t, set.Set)
+					parseShell(t, set.Write)
+				case usmUser:
+					parseShell(t, set.Set)
+					parseShell(t, set.Write)
 				}
 			}
 		}

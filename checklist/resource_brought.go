@@ -25,6 +25,9 @@ func (b BroughtSetting) Compare(answers []remote.Answer) (Change, error) {
 		if b.Note != "" {
 			c.Notes = []string{b.Note}
 		}
+		if b.Takes {
+			c.Settings = []remote.SettingChange{{Name: b.Title, Read: b.Read, Write: b.Write, Before: settingHash(a)}}
+		}
 		return c, nil
 	}
 	return Setting(b).Compare(answers)

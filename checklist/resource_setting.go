@@ -24,6 +24,9 @@ type Setting struct {
 	// Show shortens a long value to one line for people; nil: the value.
 	Show func(string) string
 	Note string
+	// Takes says that Write, given nothing, takes the value away. A BroughtSetting's
+	// undo does so where the program was not there before.
+	Takes bool
 	// Step is the earlier step that brings what the setting belongs to; Read then
 	// ends with status 127 where that is not there yet.
 	Step string

@@ -1,9 +1,8 @@
 package checklist
 
 import (
+	"bytes"
 	"fmt"
-	"net/netip"
-	"regexp"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ const (
 	snmpConf        = "/etc/snmp/snmpd.conf"
 	snmpState       = "/var/lib/snmp/snmpd.conf"
 	snmpCredentials = "/etc/snmp/aslwiz-nms.credentials"
+	snmpAslwiz      = "/etc/snmp/snmpd.conf.d/aslwiz.conf"
 	snmpCommunity   = "/etc/snmp/snmpd.conf.d/aslwiz-community.conf"
 	hostsAllow      = "/etc/hosts.allow"
 )
@@ -26,7 +26,8 @@ const (
 // admin reads them there, in snmpCredentials, and hands them to the monitoring
 // team. snmpd keeps only keys made of them: at its start it replaces the
 // createUser line in its own state file by a usmUser line, which is what the
-// step looks for.
+// step looks for. That file lies in a folder of snmpd's user, so it is edited as
+// that user: root would follow a link that somebody planted there.
 //
 // Sources: the page, "Please ensure SNMP is configured"; snmpd.conf(5),
 // "SNMPv3 Users"; hosts_access(5), which Debian's snmpd obeys.
@@ -52,104 +53,54 @@ func wantSNMP(in In) ([]Resource, error) {
 	if !s.Given() {
 		return []Resource{manual("monitoring", "the answers name no monitoring system: snmp.nms are the addresses that it asks from, snmp.user its SNMPv3 user")}, nil
 	}
-	data := map[string]any{"Listen": snmpListen(s), "Location": s.Location, "Contact": s.Contact, "User": s.User}
-	if s.V2() {
-		data["User"] = ""
-	}
-	conf, err := templates.Render(in.Facts.Release.Dir, snmpConf, data)
+	fresh, err := templates.Render(in.Facts.Release.Dir, snmpConf, nil)
 	if err != nil {
 		return nil, err
 	}
 	access := snmpUser(s)
 	if s.V2() {
-		access = snmpCommunityFor(s)
+		access = snmpCommunityFor(s, in.Answers.Peers)
 	}
 	return []Resource{
 		packagesFor(in, "snmpd"),
-		BroughtEdit{
-			Path: hostsAllow, What: "snmpd answers " + strings.Join(s.NMS, ", ") + " alone",
-			Apply: func(old string) (string, error) { return setHostsAllow(old, s.NMS), nil },
-			Note:  "the firewall lets them in as well; this holds also where traffic comes through a tunnel",
-		},
-		snmpFile{File{
-			Path: snmpConf, Content: conf,
+		wantAskers(s),
+		snmpMain{BroughtEdit{
+			Path: snmpConf, What: "the package's own lines are off, the files in snmpd.conf.d are read",
+			Apply: func(old string) (string, error) { return setSNMPConf(old, fresh), nil },
+			Mode:  0o640, Owner: "root:Debian-snmp", // as the package has it
 			After: []string{"systemctl --no-block try-restart snmpd.service"},
-			Note:  "the package's own file answers everybody on this machine who says \"public\"; that is gone",
+			Note:  "the package's own lines answer everybody on this machine who says \"public\", and nobody outside; every other line stays",
 		}},
+		snmpDropIn{release: in.Facts.Release, answers: s},
 		access,
 		Service{Unit: "snmpd.service", Restart: true},
 	}, nil
-}
-
-// snmpFile is snmpd.conf. An older one may hold communities and passwords of
-// somebody's: the diff shows the words before them alone.
-type snmpFile struct{ File }
-
-var snmpSecret = regexp.MustCompile(`(?mi)^([-+ ]\s*(?:r[ow]community6?|com2sec6?|createUser|trap\w*community|trap2?sink|informsink|trapsess|authcommunity|proxy)\s).*$`)
-
-// Compare implements Resource.
-func (f snmpFile) Compare(answers []remote.Answer) (Change, error) {
-	c, err := f.File.Compare(answers)
-	c.Diff = snmpSecret.ReplaceAllString(c.Diff, "$1[not shown]")
-	return c, err
-}
-
-// snmpListen is where snmpd listens: by the families that the monitoring asks in.
-func snmpListen(s SNMP) string {
-	v4, v6 := false, false
-	for _, n := range s.NMS {
-		a, _ := netip.ParseAddr(n)
-		v4, v6 = v4 || a.Is4(), v6 || a.Is6()
-	}
-	var out []string
-	if v4 {
-		out = append(out, "udp:161")
-	}
-	if v6 {
-		out = append(out, "udp6:161")
-	}
-	return strings.Join(out, ",")
-}
-
-// setHostsAllow puts the two lines about snmpd before all others: the first that
-// matches counts.
-func setHostsAllow(old string, nms []string) string {
-	var list []string
-	for _, n := range nms {
-		if strings.Contains(n, ":") {
-			n = "[" + n + "]"
-		}
-		list = append(list, n)
-	}
-	var comments, rest []string
-	for l := range strings.Lines(old) {
-		switch {
-		case strings.HasPrefix(strings.ReplaceAll(l, " ", ""), "snmpd:"):
-		case len(rest) == 0 && (strings.HasPrefix(l, "#") || strings.TrimSpace(l) == ""):
-			comments = append(comments, l)
-		default:
-			rest = append(rest, l)
-		}
-	}
-	own := "snmpd: " + strings.Join(list, " ") + " : ALLOW\nsnmpd: ALL : DENY\n"
-	return strings.Join(comments, "") + own + strings.Join(rest, "")
 }
 
 // newPassword is shell text that prints 32 random characters, none of which needs
 // quoting: 160 bits.
 const newPassword = "head -c 20 /dev/urandom | base32 | tr 'A-Z' 'a-z'"
 
-// snmpUser is the SNMPv3 user in snmpd's own state. Read prints the algorithms,
-// never the keys: HMAC-SHA-256 and AES-128, as the OIDs of RFC 7860 and RFC 3826.
+// usmSHA256AES are HMAC-SHA-256 and AES-128, as the OIDs of RFC 7860 and RFC 3826.
+const usmSHA256AES = ".1.3.6.1.6.3.10.1.1.5 .1.3.6.1.6.3.10.1.2.4"
+
+// usmUser is the SNMPv3 user in snmpd's own state. One that is there with other
+// algorithms is somebody's, who knows its passwords: it is not replaced.
+type usmUser struct {
+	BroughtSetting
+	name string
+}
+
+// snmpUser is the monitoring system's user. Read prints the algorithms, never the keys.
 func snmpUser(s SNMP) Resource {
-	return BroughtSetting{
+	return usmUser{name: s.User, BroughtSetting: BroughtSetting{
 		Title: "SNMPv3 user " + s.User,
 		Read: "[ -e " + snmpState + ` ] || exit 127
 awk -v user='"` + s.User + `"' '$1 == "usmUser" && $5 == user { print $8, $10 }' ` + snmpState,
-		Want: ".1.3.6.1.6.3.10.1.1.5 .1.3.6.1.6.3.10.1.2.4",
+		Want: usmSHA256AES,
 		Show: func(v string) string {
 			switch v {
-			case ".1.3.6.1.6.3.10.1.1.5 .1.3.6.1.6.3.10.1.2.4":
+			case usmSHA256AES:
 				return "authenticates by SHA-256, encrypts by AES"
 			case "":
 				return "not there"
@@ -159,28 +110,58 @@ awk -v user='"` + s.User + `"' '$1 == "usmUser" && $5 == user { print $8, $10 }'
 		Note: "its two passwords are made on the server and kept in " + snmpCredentials +
 			", which only root can read: hand them to the monitoring team, then delete the file",
 		Set: fmt.Sprintf(`echo "+ make the passwords of %[1]s: %[2]s"
-auth=$(%[4]s) priv=$(%[4]s)
+auth=$(%[3]s) priv=$(%[3]s)
 (
   umask 077
+  rm -f %[2]s
   printf '%%s\n' 'user %[1]s' "authentication SHA-256 $auth" "privacy AES $priv" >%[2]s
 )
 run systemctl stop snmpd.service
-sed -i '/^usmUser [^ ]* [^ ]* [^ ]* "%[1]s" /d' %[3]s
-printf 'createUser %[1]s SHA-256 "%%s" AES "%%s"\n' "$auth" "$priv" >>%[3]s
-run systemctl start snmpd.service`, s.User, snmpCredentials, snmpState, newPassword),
+printf 'createUser %[1]s SHA-256 "%%s" AES "%%s"\n' "$auth" "$priv" | %[4]s || {
+  systemctl start snmpd.service
+  exit 1
+}
+auth= priv=
+run systemctl start snmpd.service`, s.User, snmpCredentials, newPassword, editSNMPState(s.User)),
+		// The only value that this can follow is none: see Compare.
+		Takes: true,
+		Write: fmt.Sprintf(`was=$(systemctl is-active snmpd.service || :)
+systemctl stop snmpd.service
+%s </dev/null || exit 1
+rm -f %s
+[ "$was" != active ] || systemctl start snmpd.service`, editSNMPState(s.User), snmpCredentials),
+	}}
+}
+
+// Compare implements Resource.
+func (u usmUser) Compare(answers []remote.Answer) (Change, error) {
+	c, err := u.BroughtSetting.Compare(answers)
+	if err != nil || c.Same || len(bytes.TrimSpace(answers[0].Out)) == 0 {
+		return c, err
 	}
+	return c, fmt.Errorf("the SNMPv3 user %s is %s: somebody made it, and whoever asks by it would no longer get in. "+
+		"Give another name in snmp.user, or remove this one on the server", u.name, c.Now)
+}
+
+// editSNMPState is shell text that takes a user out of snmpd's state and puts standard
+// input at its end, as the user whom that file belongs to. A name cannot hold what
+// grep or the shell reads as anything else; see loginName.
+func editSNMPState(user string) string {
+	return `as_user Debian-snmp sh -c 'umask 077
+cd /var/lib/snmp || exit
+rm -f snmpd.conf.aslwiz
+{
+  [ ! -e snmpd.conf ] || grep -a -v -e "^createUser $1 " -e "^usmUser [^ ]* [^ ]* [^ ]* \"$1\" " snmpd.conf || [ $? = 1 ] || exit
+  cat
+} >snmpd.conf.aslwiz && mv -f snmpd.conf.aslwiz snmpd.conf' sh ` + user
 }
 
 // snmpCommunityFor is the password of SNMP's old version, which travels in the
-// clear: each line holds it for one address alone.
-func snmpCommunityFor(s SNMP) Resource {
-	var lines []string
-	for _, n := range s.NMS {
-		word := "rocommunity"
-		if strings.Contains(n, ":") {
-			word = "rocommunity6"
-		}
-		lines = append(lines, fmt.Sprintf("  printf '%s %%s %s -V all\\n' \"$community\"", word, n))
+// clear: each line holds it for one address alone. Where there is one already it stays.
+func snmpCommunityFor(s SNMP, peers []Peer) Resource {
+	note := "made on the server: it is the second word of each line of " + snmpCommunity + "; it travels in the clear, inside the tunnel"
+	if far := withoutTunnel(peers, s.NMS); len(far) > 0 {
+		note = "made on the server: it is the second word of each line of " + snmpCommunity + "; as you insist (snmp.insist_v2c), it and all that is asked cross the network readable on the way from " + strings.Join(far, ", ")
 	}
 	return BroughtSetting{
 		Title: "SNMPv2c community",
@@ -191,8 +172,24 @@ func snmpCommunityFor(s SNMP) Resource {
 			_, who, _ := strings.Cut(v, "\n")
 			return orElse(strings.ReplaceAll(who, "\n", ", "), "none")
 		},
-		Note: "made on the server: it is the second word of each line of " + snmpCommunity + "; it travels in the clear, through the tunnel where there is one",
-		Set: "echo '+ make the community: " + snmpCommunity + "'\n(\n  umask 077\n  community=$(" + newPassword + ")\n  {\n  " +
-			strings.Join(lines, "\n  ") + "\n  } >" + snmpCommunity + "\n)\nrun chown root:Debian-snmp " + snmpCommunity + "\nrun chmod 640 " + snmpCommunity,
+		Note:  note,
+		Set:   "echo '+ make the community: " + snmpCommunity + "'\nprintf '%s\\n' '640 root:Debian-snmp' " + strings.Join(s.NMS, " ") + " | (\n" + writeCommunity + "\n)",
+		Takes: true,
+		Write: writeCommunity,
 	}
 }
+
+// writeCommunity makes the community's file from what Read prints of it: nothing for
+// no file. The community itself stays, if there is one.
+const writeCommunity = `umask 077
+rm -f ` + snmpCommunity + `.new
+read -r mode owner || { rm -f ` + snmpCommunity + `; exit; }
+community=$(sed -n 's/^rocommunity6\{0,1\} \([^ ]*\) .*/\1/p' ` + snmpCommunity + ` 2>/dev/null | head -n 1)
+[ -n "$community" ] || community=$(` + newPassword + `)
+while read -r nms; do
+  case $nms in *:*) word=rocommunity6 ;; *) word=rocommunity ;; esac
+  printf '%s %s %s -V all\n' "$word" "$community" "$nms"
+done >` + snmpCommunity + `.new
+chown "$owner" ` + snmpCommunity + `.new &&
+  chmod "$mode" ` + snmpCommunity + `.new &&
+  mv -f ` + snmpCommunity + `.new ` + snmpCommunity

@@ -103,10 +103,21 @@ var fieldTable = []field{
 		path: "logging.host", step: "logging", label: "Log host", example: "logs.example.net",
 		help: "The machine that collects the logs of all servers.",
 	},
-	{path: "logging.port", step: "logging", label: "Its port", kind: number, example: "514", help: "Left empty, it is 514."},
 	{
-		path: "logging.protocol", step: "logging", label: "Protocol", kind: oneOf, help: "As the log host's admin says. Usually udp.",
-		choices: func(checklist.Facts) []choice { return []choice{{"", "udp, the usual one"}, {"tcp", "tcp"}} },
+		path: "logging.protocol", step: "logging", label: "Protocol", kind: oneOf,
+		help: "As the log host's admin says. Only tls keeps others from reading the log on its way, unless a tunnel leads to the log host. By udp, lines are lost while the log host is down.",
+		choices: func(checklist.Facts) []choice {
+			return []choice{{"", "tcp, the usual one"}, {"tls", "tls, encrypted"}, {"udp", "udp, loses lines"}}
+		},
+	},
+	{path: "logging.port", step: "logging", label: "Its port", kind: number, example: "6514", help: "Left empty, it is 514, or 6514 by tls."},
+	{
+		path: "logging.tls_ca", step: "logging", label: "Certificate authority", example: "/etc/ssl/log-ca.pem",
+		help: "For tls: the file on the server with the certificate of the authority that signed the log host's. Empty: the authorities that the server trusts anyway.",
+	},
+	{
+		path: "logging.tls_name", step: "logging", label: "Name in its certificate", example: "log.example.net",
+		help: "For tls: the name in the log host's certificate, when it is not the log host's name above.",
 	},
 
 	{
@@ -156,6 +167,10 @@ var fieldTable = []field{
 		choices: func(checklist.Facts) []choice {
 			return []choice{{"", "3, encrypted"}, {"2c", "2c, readable by all on the way"}}
 		},
+	},
+	{
+		path: "snmp.insist_v2c", step: "snmp", label: "2c without a tunnel", kind: yesNo,
+		help: "With yes, version 2c is used even where no tunnel leads to the monitoring system: everybody on the way can then read the community, which works as a password, and all that is asked. Usually no.",
 	},
 	{path: "snmp.location", step: "snmp", label: "Where the server is", example: "Tampa", help: "A word for people, shown by the monitoring system. May be empty."},
 	{path: "snmp.contact", step: "snmp", label: "Who looks after it", example: "noc@example.net", help: "Shown by the monitoring system. May be empty."},

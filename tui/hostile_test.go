@@ -152,7 +152,7 @@ func TestLineModeNamesEveryChoice(t *testing.T) {
 			t.Errorf("nothing is taken as %q, %v", got, err)
 		}
 	}
-	if want := "Protocol, nothing (udp, the usual one) or tcp [tcp]: "; out.String() != want {
+	if want := "Protocol, nothing (tcp, the usual one) or tls or udp [tcp]: "; out.String() != want {
 		t.Errorf("asked %q, want %q", out.String(), want)
 	}
 }

@@ -132,15 +132,9 @@ func snmpForms() []form {
 			s.say("+ systemctl stop snmpd.service", "+ systemctl start snmpd.service")
 			return s.told(s.m.startUnit("snmpd.service"))
 		}),
-		textForm(`echo '(\+ make the community: (\S+))'\n(.*?run chmod 640 \S+)`, func(s *shell, w []string) error {
+		textForm(`echo '(\+ make the community: \S+)'\nprintf '%s\\n' '([^']+)' ([^|]+) \| \(\n.*?\n\)`, func(s *shell, w []string) error {
 			s.say(w[1])
-			text := ""
-			for line := range strings.Lines(w[3]) {
-				if f := strings.Fields(line); len(f) > 4 && f[0] == "printf" {
-					text += strings.Trim(f[1], "'") + " " + hashOf(newBoot())[:32] + " " + f[3] + " -V all\n"
-				}
-			}
-			s.m.writeAs(w[2], text, 0o640, "root:Debian-snmp")
+			s.m.setCommunity(w[2] + "\n" + strings.ReplaceAll(w[3], " ", "\n"))
 			return nil
 		}),
 	}
@@ -243,6 +237,11 @@ func (m *machine) set(name, value string) error {
 		m.newAliases()
 	case word == "postfix" && rest != "":
 		m.setPostconf(rest, value)
+	case strings.HasPrefix(name, "SNMPv3 user ") && value == "":
+		m.dropSNMPUser(strings.TrimPrefix(name, "SNMPv3 user "))
+		m.remove(snmpCredentials)
+	case name == "SNMPv2c community":
+		m.setCommunity(value)
 	case strings.HasSuffix(name, ".service"):
 		return m.setTwoWords(name, value)
 	case name == "/etc/ipsec.conf", name == "/etc/ipsec.secrets":

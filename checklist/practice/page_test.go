@@ -171,8 +171,9 @@ func TestOtherAnswers(t *testing.T) {
 		},
 		"SNMP 2c": func(a *checklist.Answers) { a.SNMP.Version, a.SNMP.User = "2c", "" },
 		"an MX, UDP": func(a *checklist.Answers) {
-			a.Mail.MX, a.Logging.Protocol, a.Mail.Postmaster = true, "", "pm@example.net"
+			a.Mail.MX, a.Logging.Protocol, a.Mail.Postmaster = true, "udp", "pm@example.net"
 		},
+		"the log by TLS":   func(a *checklist.Answers) { a.Logging.Protocol = "tls" },
 		"own time servers": func(a *checklist.Answers) { a.Time.Servers = []string{"ntp1.example.net", "ntp2.example.net"} },
 		"much let in": func(a *checklist.Answers) {
 			a.Firewall = checklist.Firewall{Services: []string{"http", "iax2", "echolink"}, Ports: []string{"8080/tcp"}, SSHFrom: []string{"198.51.100.0/24", "2001:db8::/32"}}

@@ -136,6 +136,35 @@ func (m *machine) community() string {
 	return out
 }
 
+// setCommunity makes the community's file for the addresses of value, which is as the
+// machine says it.
+func (m *machine) setCommunity(value string) {
+	lines := strings.Fields(value)
+	if len(lines) < 2 {
+		m.remove(communityFile)
+		return
+	}
+	secret := hashOf(newBoot())[:32]
+	if old := strings.Fields(m.text(communityFile)); len(old) > 1 {
+		secret = old[1]
+	}
+	text := ""
+	for _, nms := range lines[2:] {
+		word := "rocommunity"
+		if strings.Contains(nms, ":") {
+			word = "rocommunity6"
+		}
+		text += word + " " + secret + " " + nms + " -V all\n"
+	}
+	m.writeAs(communityFile, text, 0o640, lines[1])
+}
+
+// logConnected says whether rsyslog has a connection to the log host.
+func (m *machine) logConnected() bool {
+	conf := m.text("/etc/rsyslog.d/60-aslwiz.conf")
+	return m.active("rsyslog.service") && strings.Contains(conf, `protocol="tcp"`) && m.reachesDNS()
+}
+
 // includesAnswer is the line by which a main file of strongSwan's reads the
 // tunnels' own. Where that file is not there, a step that waits for it is told so.
 func (m *machine) includesAnswer(p remote.Probe) remote.Answer {

@@ -8,13 +8,18 @@ import (
 	"strings"
 )
 
-const snmpState = "/var/lib/snmp/snmpd.conf"
+const (
+	snmpState       = "/var/lib/snmp/snmpd.conf"
+	snmpMain        = "/etc/snmp/snmpd.conf"
+	snmpDropIn      = "/etc/snmp/snmpd.conf.d/aslwiz.conf"
+	snmpCredentials = "/etc/snmp/aslwiz-nms.credentials"
+)
 
 var createUser = regexp.MustCompile(`(?m)^createUser (\S+) SHA-256 "[^"]+" AES "[^"]+"$`)
 
 // startSNMP is snmpd's start: it turns passwords in its state into keys.
 func (m *machine) startSNMP() error {
-	if m.text("/etc/snmp/snmpd.conf") == "" {
+	if m.text(snmpMain) == "" {
 		return errors.New("no configuration")
 	}
 	if m.has(snmpState) {
@@ -39,12 +44,47 @@ func (m *machine) snmpUser(name string) string {
 	return b.String()
 }
 
+// dropSNMPUser is snmpd's state without a user, as after an undo.
+func (m *machine) dropSNMPUser(name string) {
+	m.edit(snmpState, func(old string) string {
+		var b strings.Builder
+		for line := range strings.Lines(old) {
+			if w := strings.Fields(line); len(w) < 5 || w[0] != "usmUser" || w[4] != `"`+name+`"` {
+				b.WriteString(line)
+			}
+		}
+		return b.String()
+	})
+}
+
+// snmpAccess are the lines of other files than aslwiz's that let somebody ask snmpd, or
+// say where it listens. What is secret in them is not said.
+func (m *machine) snmpAccess() string {
+	var b strings.Builder
+	for _, path := range append([]string{snmpMain}, m.paths("/etc/snmp/snmpd.conf.d/")...) {
+		if path == snmpDropIn || path == communityFile {
+			continue
+		}
+		for line := range strings.Lines(m.text(path)) {
+			switch w := strings.Fields(line); {
+			case len(w) < 2:
+			case w[0] == "agentaddress", w[0] == "rouser":
+				fmt.Fprintf(&b, "%s: %s\n", path, strings.Join(w, " "))
+			case w[0] == "rocommunity", w[0] == "rocommunity6":
+				w[1] = "[not shown]"
+				fmt.Fprintf(&b, "%s: %s\n", path, strings.Join(w, " "))
+			}
+		}
+	}
+	return b.String()
+}
+
 // listensSNMP are the families in which snmpd listens.
 func (m *machine) listensSNMP() (v4, v6 bool) {
 	if !m.active("snmpd.service") {
 		return false, false
 	}
-	for line := range strings.Lines(m.text("/etc/snmp/snmpd.conf")) {
+	for line := range strings.Lines(m.text(snmpMain) + m.text(snmpDropIn)) {
 		if w := strings.Fields(line); len(w) > 1 && strings.EqualFold(w[0], "agentaddress") {
 			for a := range strings.SplitSeq(w[1], ",") {
 				v4 = v4 || a == "udp:161"
