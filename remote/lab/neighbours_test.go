@@ -78,7 +78,7 @@ func (n *neighbourhood) unharmed(t *testing.T) {
 		t.Errorf("the rules of others are not what they were:\n%s", difference(n.rules, now))
 	}
 	n.served(t, Busy.IPv4(), 8080)
-	n.served(t, "["+Busy.IPv6()+"]", 8080)
+	n.served(t, Busy.IPv6(), 8080)
 	if jail := on(t, Busy, "fail2ban-client status sshd"); !strings.Contains(jail, bannedIPv4) {
 		t.Errorf("fail2ban has forgotten a ban:\n%s", jail)
 	}
@@ -90,15 +90,11 @@ func (n *neighbourhood) unharmed(t *testing.T) {
 // served requires a container to answer at a port, as seen from the admin's computer.
 func (n *neighbourhood) served(t *testing.T, address string, port int) {
 	t.Helper()
-	url := fmt.Sprintf("http://%s:%d/", address, port)
-	var out []byte
-	for range 3 { // a packet may be lost on a busy computer
-		out, _ = Admin(t.Context(), "busybox", "wget", "-q", "-T", "10", "-O", "-", url).CombinedOutput()
-		if strings.Contains(string(out), "a container answers") {
-			return
-		}
+	ask := fmt.Sprintf(`exec 3<>/dev/tcp/%s/%d && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && cat <&3`, address, port)
+	out, err := Admin(t.Context(), "timeout", "20", "bash", "-c", ask).CombinedOutput()
+	if !strings.Contains(string(out), "a container answers") {
+		t.Errorf("%s port %d: %v %s", address, port, err, out)
 	}
-	t.Errorf("%s: %s", url, out)
 }
 
 // newest is the folder of the step's newest transaction, as a function of the shell.
