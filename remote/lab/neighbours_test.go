@@ -190,11 +190,11 @@ func (n *neighbourhood) cut(t *testing.T, w *wizard) {
 until [ "$(newest)" != "$was" ] && grep -qs -e ^state=running -e ^state=proving "$(newest)/status"; do sleep 0.1; done
 for c in iptables ip6tables; do $c -t raw -I PREROUTING -p tcp --dport 22 --syn -j DROP; done
 n=0
-until grep -qs ^state=restored "$(newest)/status" || [ $n -gt 1200 ]; do n=$((n + 1)); sleep 0.1; done
+until grep -qs ^state=restored "$(newest)/status" || [ $n -gt 3000 ]; do n=$((n + 1)); sleep 0.1; done
 for c in iptables ip6tables; do $c -t raw -D PREROUTING -p tcp --dport 22 --syn -j DROP; done'`)
 	was := on(t, Busy, newest+"newest")
 	cmd, log := w.in(t).start(append(applyOnly("firewall"), "--guard", guardTime.String())...)
-	until(t, 3*time.Minute, "the new rules are in force", func() bool {
+	until(t, 6*time.Minute, "the new rules are in force", func() bool {
 		return on(t, Busy, newest+`[ "$(newest)" = "`+was+`" ] || grep ^state=proving "$(newest)/status"; :`) != ""
 	})
 	if !strings.Contains(strings.Join(ruleLines(t, true), "\n"), "9099") {
@@ -215,7 +215,7 @@ for c in iptables ip6tables; do $c -t raw -D PREROUTING -p tcp --dport 22 --syn 
 // rolledBack waits for the roll-back and requires everything to be as it was before.
 func (n *neighbourhood) rolledBack(t *testing.T) {
 	t.Helper()
-	until(t, 3*time.Minute, "the step is rolled back", func() bool {
+	until(t, 5*time.Minute, "the step is rolled back", func() bool {
 		out, err := SSH(t.Context(), Busy, newest+`cat "$(newest)/status"; ls /etc/systemd/system/aslwiz-guard.service 2>&1; systemctl is-active shutter; :`)
 		return err == nil && strings.Contains(out, "state=restored") && strings.Contains(out, "No such file") && !strings.HasSuffix(strings.TrimSpace(out), "\nactive")
 	})
