@@ -2,6 +2,8 @@ package checklist
 
 import (
 	"strings"
+
+	"aslwiz/templates"
 )
 
 // ipsecDaemon is how a release runs strongSwan. Debian 12 starts charon by
@@ -11,8 +13,9 @@ import (
 type ipsecDaemon struct {
 	unit     string
 	packages []string
-	conf     string // template path of a tunnel's connections; NAME stands for its name
-	secrets  string // of its key
+	conf     string   // template path of a tunnel's connections; NAME stands for its name
+	secrets  string   // of its key
+	start    []string // of what starts the tunnels with the daemon
 	include  [][2]string
 	again    string // makes a daemon read the files again after a restore, whatever they now say of CONNS
 	load     string // script: CONNS stands for the names of the connections
@@ -24,6 +27,8 @@ var legacyDaemon = ipsecDaemon{
 	packages: []string{"strongswan-starter", "strongswan-charon", "libstrongswan-standard-plugins"},
 	conf:     "/etc/ipsec.d/NAME.conf",
 	secrets:  "/etc/ipsec.d/NAME.secrets",
+	// In ipsec.conf auto=route sets a trap and starts nothing; it has no word for both.
+	start: []string{"/etc/ipsec.d/aslwiz-initiate", "/etc/systemd/system/strongswan-starter.service.d/aslwiz.conf"},
 	include: [][2]string{
 		{"/etc/ipsec.conf", "include /etc/ipsec.d/*.conf"},
 		{"/etc/ipsec.secrets", "include /etc/ipsec.d/*.secrets"},
@@ -39,8 +44,8 @@ var legacyDaemon = ipsecDaemon{
 }`,
 	// A daemon that runs since before all of its parts were installed knows neither
 	// AES-GCM nor ECP_384, and its starter reads nothing new: it is started again.
-	// ipsec update starts a connection that is new or has changed; one of which only
-	// the key is new is started by name.
+	// ipsec update sets the trap of a connection that is new or has changed; one that
+	// has lost its trap gets it by name. Each is then started by name.
 	load: `if ipsec listalgs 2>/dev/null | grep -q ECP_384; then
   run ipsec rereadsecrets
   for conn in CONNS; do timeout 20 ipsec down "$conn[*]" || :; done
@@ -52,7 +57,11 @@ loaded() (
 LOADED
 )
 n=0
-until [ "$(loaded)" = loaded ] || [ $n -ge 30 ]; do sleep 1; n=$((n + 1)); done
+until [ "$(loaded)" = loaded ] || [ $n -ge 30 ]; do
+  sleep 1
+  n=$((n + 1))
+  [ $((n % 5)) -ne 0 ] || for conn in CONNS; do timeout 10 ipsec route "$conn" || :; done
+done
 for conn in CONNS; do
   ipsec status "$conn" | grep -q -e ESTABLISHED -e CONNECTING || run ipsec stroke up-nb "$conn"
 done`,
@@ -61,6 +70,7 @@ ipsec listalgs 2>/dev/null | grep -q ECP_384 || { echo "not running with all of 
 all=$(ipsec statusall 2>/dev/null) || :
 for conn in CONNS; do
   case $all in *" $conn:  "*) ;; *) echo "not loaded"; exit 0 ;; esac
+  printf '%s\n' "$all" | grep -Eq "^ *$conn\{[0-9]+\}:  ROUTED" || { echo "loaded, without its trap"; exit 0; }
 done
 echo loaded`,
 }
@@ -96,10 +106,14 @@ for conn in CONNS; do
 done`,
 	loaded: `command -v swanctl >/dev/null || exit 127
 all=$(swanctl --list-conns 2>/dev/null) || :
+traps=$(swanctl --list-pols --trap 2>/dev/null) || :
 for conn in CONNS; do
   case "
 $all" in *"
 $conn: "*) ;; *) echo "not loaded"; exit 0 ;; esac
+  case "
+$traps" in *"
+$conn/$conn, "*) ;; *) echo "loaded, without its trap"; exit 0 ;; esac
 done
 echo loaded`,
 }
@@ -155,7 +169,7 @@ func (d ipsecDaemon) tunnel(in In, t tunnel, key, step string) (Resource, error)
 		Title: "tunnel " + t.Name,
 		Files: []Resource{
 			SecretFile{Path: d.path(d.secrets, t.Name), Text: secrets, Key: key, Salt: in.Salt, Renew: in.Renew[key], After: again},
-			File{Path: d.path(d.conf, t.Name), Content: conf, After: again},
+			File{Path: d.path(d.conf, t.Name), Content: conf, After: again, Note: t.blocks(in.Facts)},
 		},
 		Loaded: Setting{Title: "tunnel " + t.Name + " in the daemon", Read: cutOff + d.loadedOf(t), Want: tunnelLoaded, Step: step},
 		Load:   []string{d.fill(d.load, t)},
@@ -176,6 +190,23 @@ func (d ipsecDaemon) includes(step string) []Resource {
 		})
 	}
 	return out
+}
+
+// starters are the files that start the tunnels with the daemon, where its own
+// configuration cannot say so.
+func (d ipsecDaemon) starters(r Release) ([]Resource, error) {
+	var out []Resource
+	for _, path := range d.start {
+		text, err := templates.Render(r.Dir, path, nil)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, installed{
+			File: File{Path: path, Content: text, After: []string{"systemctl daemon-reload"}},
+			then: []string{"run systemctl daemon-reload"},
+		})
+	}
+	return out, nil
 }
 
 // missing is how a read ends where the file is not there: it waits for the step,

@@ -2,9 +2,11 @@ package checklist
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"aslwiz/remote"
+	"aslwiz/templates"
 )
 
 // handText is what is pasted into a root shell on p's server; t is the tunnel as
@@ -22,12 +24,23 @@ func (d ipsecDaemon) handText(r Release, in In, p Peer, t tunnel) (string, error
 	here := daemonOf(in.Facts.Release)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The other end of the tunnel %s, for a root shell on %s (%s).\n", p.Name, p.Name, r.Name)
+	fmt.Fprintf(&b, "# From its last line on nothing passes in clear between the two servers. If your own login\n# here comes through %s, have another way in first.\n", in.Answers.FQDN())
 	// What is pasted after it is not for apt to read.
 	fmt.Fprintf(&b, "# apt asks nothing, waits for its lock, and stops rather than remove another package.\n"+
 		"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a\napt-get update </dev/null\n"+
 		"apt-get install -y --no-remove -o DPkg::Lock::Timeout=600 %s </dev/null\n", quoteAll(d.packages))
 	for _, i := range d.include {
 		fmt.Fprintf(&b, "grep -qxF %s %s || printf '\\n%%s\\n' %s >>%s\n", quote(i[1]), quote(i[0]), quote(i[1]), quote(i[0]))
+	}
+	for _, file := range d.start {
+		text, err := templates.Render(r.Dir, file, nil)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "mkdir -p %s\ncat >%s <<'EOF'\n%sEOF\n", quote(path.Dir(file)), quote(file), text)
+	}
+	if len(d.start) > 0 {
+		b.WriteString("systemctl daemon-reload\n")
 	}
 	// A tab that is pasted may be taken for the key that completes a word.
 	fmt.Fprintf(&b, "cat >%s <<'EOF'\n%sEOF\n", quote(confPath), strings.ReplaceAll(conf, "\t", "    "))

@@ -201,7 +201,8 @@ func TestWantIPsec(t *testing.T) {
 		names = append(names, r.Name())
 	}
 	want := []string{
-		"/etc/ipsec.conf", "/etc/ipsec.secrets", "strongswan-starter.service",
+		"/etc/ipsec.conf", "/etc/ipsec.secrets", "/etc/ipsec.d/aslwiz-initiate", "/etc/systemd/system/strongswan-starter.service.d/aslwiz.conf",
+		"strongswan-starter.service",
 		"no other tunnel to 198.51.100.12, 2001:db8:51::12", "tunnel two", "no other tunnel to 198.51.100.13", "tunnel nms",
 	}
 	if d := cmp.Diff(want, names); d != "" {
@@ -224,6 +225,10 @@ func TestTunnelWithTheWayInIsGuarded(t *testing.T) {
 	for client, want := range map[string]bool{"198.51.100.12": true, "2001:db8:51::12": true, "198.51.100.9": false, "": false} {
 		in := tunnelIn(releaseDebian12, two)
 		in.Facts.Client, _ = netip.ParseAddr(client)
+		note, err := tunnelTo(in, two)
+		if err != nil || strings.Contains(note.blocks(in.Facts), "your own login") != want {
+			t.Errorf("from %q: %v, %q", client, err, note.blocks(in.Facts))
+		}
 		p := planStep(stepIPsec, in, nil, nil, nil)
 		if p.Guarded != want || (p.Transaction(time.Now(), 0).Guard != nil) != want {
 			t.Errorf("from %q: guarded %v", client, p.Guarded)

@@ -30,7 +30,7 @@ func tunnelLook(d ipsecDaemon, remote netip.Addr) string {
 	state := "ipsec statusall 2>/dev/null"
 	have := "ipsec"
 	if d.unit == swanctlDaemon.unit {
-		state, have = "swanctl --list-sas --raw 2>/dev/null", "swanctl"
+		state, have = "swanctl --list-sas --raw 2>/dev/null; swanctl --list-pols --trap --raw 2>/dev/null", "swanctl"
 	}
 	return "command -v " + have + " >/dev/null || { echo 'no " + have + " on this server'; exit 127; }\n" +
 		state + "\necho '" + lookBreak + "'\nping -n -c 3 -i 0.5 -W 2 " + remote.String() + " || :\necho '" + lookBreak + "'\n" + state + "\n"
@@ -57,12 +57,13 @@ type tunnelSA struct {
 	Established bool
 	Connecting  bool
 	Installed   bool // a child in transport mode
+	Trapped     bool // nothing that is sent leaves in clear, whatever becomes of the rest
 	In, Out     int  // packets, of all of its installed children
 	Lines       []string
 }
 
 func judgeIPsec(in In, seen Seen) Finding {
-	f := Finding{Want: "every tunnel ESTABLISHED and INSTALLED, TRANSPORT, its packets counted in both directions"}
+	f := Finding{Want: "every tunnel ROUTED (a trap: nothing leaves in clear), ESTABLISHED and INSTALLED, TRANSPORT, its packets counted in both directions"}
 	if len(in.Answers.Peers) == 0 {
 		f.Status, f.Want, f.Got = Passed, "no tunnels", "the answers name no peers"
 		return f
@@ -128,6 +129,9 @@ func judgeTunnel(in In, p Peer, name string, a remote.Answer) Finding {
 	v := Finding{Evidence: append(after.Lines, pingSummary(parts[1])...)}
 	in1, out1 := after.In-before.In, after.Out-before.Out
 	switch {
+	case !after.Trapped && (after.Established || after.Connecting):
+		v.Status, v.Got = Failed, "no trap: whenever the tunnel is down, what is sent leaves in clear"
+		v.Fix = &Fix{Kind: FixStep, Step: "ipsec", Text: "run the step ipsec"}
 	case !after.Established && after.Connecting:
 		v.Status, v.Got = Waiting, "the two ends are still agreeing, or the other one does not answer"
 		v.Fix = &Fix{Kind: FixPeer, Text: farFix(p)}
@@ -146,7 +150,7 @@ func judgeTunnel(in In, p Peer, name string, a remote.Answer) Finding {
 		v.Status, v.Got = Failed, fmt.Sprintf("INSTALLED, %d packets went out, and none came back", out1)
 		v.Fix = &Fix{Kind: FixPeer, Text: "the firewall of " + p.Name + ", or one on the way, drops ESP or what came through the tunnel; " + farFix(p)}
 	default:
-		v.Status, v.Got = Passed, fmt.Sprintf("ESTABLISHED, INSTALLED, TRANSPORT; %d packets out and %d in with a ping", out1, in1)
+		v.Status, v.Got = Passed, fmt.Sprintf("ROUTED, ESTABLISHED, INSTALLED, TRANSPORT; %d packets out and %d in with a ping", out1, in1)
 	}
 	return v
 }
@@ -193,6 +197,10 @@ func parseStatusall(text, name string) tunnelSA {
 				sa.Installed, installed[head] = true, true
 				sa.Lines = append(sa.Lines, line)
 			}
+			if strings.HasPrefix(rest, "ROUTED, TRANSPORT") {
+				sa.Trapped = true
+				sa.Lines = append(sa.Lines, line)
+			}
 			if !installed[head] {
 				continue
 			}
@@ -212,11 +220,17 @@ func parseStatusall(text, name string) tunnelSA {
 	return sa
 }
 
-// parseListSAs reads `swanctl --list-sas --raw`, a line an IKE_SA.
+// parseListSAs reads `swanctl --list-sas --raw`, a line an IKE_SA, and `swanctl
+// --list-pols --raw`, a line a policy.
 func parseListSAs(text, name string) tunnelSA {
 	var sa tunnelSA
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "list-policy event {"+name+"/"+name+" {") && strings.Contains(line, " mode=TRANSPORT ") {
+			sa.Trapped = true
+			sa.Lines = append(sa.Lines, strings.TrimSuffix(strings.TrimPrefix(line, "list-policy event "), "}"))
+			continue
+		}
 		rest, ok := strings.CutPrefix(line, "list-sa event {"+name+" {")
 		if !ok {
 			continue

@@ -12,7 +12,8 @@ import (
 )
 
 // The texts are what daemons in the lab printed: look12 is ipsec statusall of
-// Debian 12, look13 is swanctl --list-sas --raw of Debian 13.
+// Debian 12, look13 is swanctl --list-sas --raw and
+// --list-pols --trap --raw of Debian 13.
 func TestItemIPsec(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -21,13 +22,14 @@ func TestItemIPsec(t *testing.T) {
 		fix               FixKind
 	}{
 		{"look12-up", "two-4", "3 packets out and 3 in", Passed, ""},
-		{"look13-up", "third-4", "3 packets out and 3 in", Passed, ""},
+		{"look13-up", "stats-4", "3 packets out and 3 in", Passed, ""},
 		{"look12-dropped", "two-4", "3 packets went out, and none came back", Failed, FixPeer},
 		{"look12-up", "two-6", "a ping did not go through it", Failed, FixHand},
 		{"look12-wrong-key", "two-4", "down, and not being tried", Failed, FixStep},
-		{"look13-wrong-key", "third-4", "down, and not being tried", Failed, FixStep},
-		{"look12-away", "two-6", "still agreeing", Waiting, FixPeer},
-		{"look13-stopped", "third-4", "down, and not being tried", Failed, FixStep},
+		{"look13-wrong-key", "stats-4", "down, and not being tried", Failed, FixStep},
+		{"look12-no-trap", "two-4", "no trap: whenever the tunnel is down, what is sent leaves in clear", Failed, FixStep},
+		{"look12-away", "two-6", "no trap: whenever", Failed, FixStep}, // auto=start, without a trap
+		{"look13-stopped", "stats-4", "down, and not being tried", Failed, FixStep},
 		{"look12-up", "other-4", "down, and not being tried", Failed, FixStep},
 	} {
 		t.Run(c.file+" "+c.tunnel, func(t *testing.T) {
@@ -81,7 +83,7 @@ func TestItemIPsecOfSeveralTunnels(t *testing.T) {
 		t.Fatalf("%d looks for two addresses", n)
 	}
 	f := judgeIPsec(in, Seen{Answers: []remote.Answer{{Out: up}, {Issue: "timeout", Probe: ipsecProbes(in)[1]}}})
-	if f.Status != Unknown || !strings.Contains(f.Got, "two-4: ESTABLISHED") || !strings.Contains(f.Got, "two-6: not known") {
+	if f.Status != Unknown || !strings.Contains(f.Got, "two-4: ROUTED, ESTABLISHED") || !strings.Contains(f.Got, "two-6: not known") {
 		t.Errorf("%s, %q", f.Status, f.Got)
 	}
 	f = judgeIPsec(in, Seen{Answers: []remote.Answer{{Code: 127}, {Out: up}}})
@@ -108,12 +110,12 @@ func TestSeenFromTheOtherEnd(t *testing.T) {
 		status   ItemStatus
 		evidence string
 	}{
-		{FarLook{Facts: factsOf(releaseDebian13), Answers: []remote.Answer{{Out: read("look13-up")}}}, Passed, "from two: ESTABLISHED"},
+		{FarLook{Facts: factsOf(releaseDebian13), Answers: []remote.Answer{{Out: read("look13-up")}}}, Passed, "from two: ROUTED, ESTABLISHED"},
 		{FarLook{Facts: factsOf(releaseDebian13), Answers: []remote.Answer{{Out: read("look13-stopped")}}}, Failed, "from two: down"},
 		{FarLook{Err: errors.New("two: connection refused")}, Passed, "from two: could not be asked: two: connection refused"},
 	} {
 		in := tunnelIn(releaseDebian12, p)
-		in.Answers.Hostname, in.Far = "third", map[string]FarLook{"two": c.look}
+		in.Far = map[string]FarLook{"two": c.look}
 		f := judgeIPsec(in, Seen{Answers: []remote.Answer{{Out: read("look12-up")}}})
 		if f.Status != c.status || !strings.Contains(strings.Join(f.Evidence, "\n"), c.evidence) {
 			t.Errorf("%s, %q: %q", f.Status, f.Got, f.Evidence)

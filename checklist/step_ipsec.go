@@ -8,7 +8,8 @@ import (
 )
 
 // stepIPsec builds the tunnels to the other servers, at both ends.
-// Source: the page, "Configure IPSEC": transport mode, a pre-shared key, auto=start,
+// Source: the page, "Configure IPSEC": transport mode, a pre-shared key, auto=start
+// (here a trap beside it, so that nothing leaves in clear before the tunnel is up),
 // conn and secret on both servers. ipsec.conf(5), ipsec.secrets(5), ipsec(8) of
 // strongSwan 5.9 for Debian 12; swanctl.conf(5), swanctl(8) of 6.0 for Debian 13.
 var stepIPsec = Step{
@@ -52,7 +53,11 @@ func wantIPsec(in In) ([]Resource, error) {
 	if len(out) == 0 {
 		return nil, nil
 	}
-	return append(append(d.includes("packages"), Service{Unit: d.unit, Step: "packages"}), out...), nil
+	starters, err := d.starters(in.Facts.Release)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(d.includes("packages"), starters, []Resource{Service{Unit: d.unit, Step: "packages"}}, out), nil
 }
 
 // wantFarEnd is what must be true on the other server, p: the same tunnel seen
@@ -82,8 +87,11 @@ func wantFarEnd(in In, p Peer, far Facts) ([]Resource, error) {
 	for _, pair := range t.Pairs {
 		firewall.Us = append(firewall.Us, pair.Local)
 	}
-	out := append([]Resource{d.rivals(mirror), Packages{Names: d.packages, Remove: in.Answers.Packages.Remove}, firewall}, d.includes("")...)
-	return append(out, Service{Unit: d.unit}, r), nil
+	starters, err := d.starters(far.Release)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat([]Resource{d.rivals(mirror), Packages{Names: d.packages, Remove: in.Answers.Packages.Remove}, firewall}, d.includes(""), starters, []Resource{Service{Unit: d.unit}, r}), nil
 }
 
 func hasAddr(f Facts, a netip.Addr) bool {

@@ -110,6 +110,16 @@ func (t tunnel) render(r Release, path string) (string, error) {
 	})
 }
 
+// blocks says what the trap means for whoever sets the tunnel up, at the end that has
+// facts.
+func (t tunnel) blocks(f Facts) string {
+	note := "while the tunnel is down, nothing at all passes between the two servers: set up both ends"
+	if slices.ContainsFunc(t.Pairs, func(p tunnelPair) bool { return p.Remote == f.Client }) {
+		note += "; your own login comes from there: unless that end is set up while the guard waits (--guard 10m), this one is rolled back"
+	}
+	return note
+}
+
 // tunnelName makes a server's host name one that a tunnel can have.
 func tunnelName(host string) string {
 	name := strings.Map(func(r rune) rune {

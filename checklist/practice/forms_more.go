@@ -173,6 +173,7 @@ func ipsecForms() []form {
 			}
 			s.m.readSecrets()
 			s.m.readConns()
+			s.m.begin(strings.Fields(w[1])...)
 			return s.wait(2 * ikeTime)
 		}),
 		textForm(`! command -v ipsec .*?ipsec stroke up-nb "\$conn"\n  done\n\}`, func(s *shell, _ []string) error {

@@ -83,6 +83,40 @@ func TestMailBesideItsRelay(t *testing.T) {
 	}
 }
 
+// A tunnel that is up and has no trap is red, and its step sets the trap; the daemon's
+// start begins tunnels by aslwiz's files alone.
+func TestTunnelNeedsItsTrap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(t)
+	w.try(t)
+	wantGreen(t, w.settled(t))
+	m := w.server()
+	for name, c := range m.conns {
+		c.trap = false // ipsec unroute
+		m.conns[name] = c
+	}
+	f := w.settled(t)["ipsec"]
+	if f.Status != checklist.Failed || !strings.Contains(f.Got, "no trap") || f.Fix == nil || f.Fix.Step != "ipsec" {
+		t.Errorf("without a trap: %s, %q, %+v", f.Status, f.Got, f.Fix)
+	}
+	w.apply(t)
+	wantGreen(t, w.settled(t))
+	for _, hook := range []string{"there", "gone"} {
+		if hook == "gone" {
+			m.remove(startHook)
+		}
+		if err := m.startTunnels(); err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range m.conns {
+			if c.begun != (hook == "there") {
+				t.Errorf("the hook is %s, and %s was begun: %v", hook, name, c.begun)
+			}
+		}
+	}
+}
+
 // The rules are looked at packet by packet.
 func TestRules(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,8 @@ type conn struct {
 	name        string
 	left, right netip.Addr
 	loaded      time.Time
+	trap        bool // auto=route: nothing leaves in clear, and nothing begins by itself
+	begun       bool // by the daemon's configuration, by hand, or by traffic
 }
 
 // counted is a tunnel that is up.
@@ -40,6 +42,8 @@ func connsIn(text string) map[string]conn {
 				c.left, _ = netip.ParseAddr(v)
 			case "right":
 				c.right, _ = netip.ParseAddr(v)
+			case "auto":
+				c.trap, c.begun = v == "route", v == "start"
 			}
 		}
 		if c.left.IsValid() && c.right.IsValid() {
@@ -92,8 +96,8 @@ func (m *machine) readConns() {
 	for _, path := range m.tunnelFiles("/etc/ipsec.conf", ".conf") {
 		for name, c := range connsIn(m.text(path)) {
 			c.loaded = m.w.clock.Now()
-			if was, ok := old[name]; ok && was.left == c.left && was.right == c.right {
-				c.loaded = was.loaded
+			if was, ok := old[name]; ok && was.left == c.left && was.right == c.right && was.trap == c.trap {
+				c.loaded, c.begun = was.loaded, was.begun
 			}
 			m.conns[name] = c
 		}
@@ -124,7 +128,7 @@ func (w *World) settleTunnels() {
 	for _, m := range w.machines {
 		for name, c := range m.conns {
 			switch other := m.agrees(c); {
-			case other == nil:
+			case other == nil || m.up[name] == nil && !c.begun && !other.began(c):
 				delete(m.up, name)
 			case m.up[name] == nil:
 				m.up[name] = &counted{since: w.clock.Now()}
@@ -204,7 +208,7 @@ func (m *machine) statusall() string {
 	if !m.active("strongswan-starter.service") {
 		return ""
 	}
-	var conns, sas strings.Builder
+	var conns, routed, sas strings.Builder
 	up, connecting := 0, 0
 	for i, name := range sortedKeys(m.conns) {
 		c := m.conns[name]
@@ -216,8 +220,14 @@ func (m *machine) statusall() string {
 			fmt.Fprintf(&conns, "%12s:   %s [%s] uses pre-shared key authentication\n", name, side.word, side.a)
 		}
 		fmt.Fprintf(&conns, "%12s:   child:  dynamic === dynamic TRANSPORT, dpdaction=start\n", name)
+		if bits := c.left.BitLen(); c.trap {
+			fmt.Fprintf(&routed, "%12s{%d}:  ROUTED, TRANSPORT, reqid %[2]d\n%12[1]s{%[2]d}:   %[3]s/%[4]d === %[5]s/%[4]d\n", name, i+1, c.left, bits, c.right)
+		}
 		if o := m.answers(c); o != nil && !m.sameKey(o, c) {
 			continue // the other end refused, and the daemon has given up
+		}
+		if !m.established(name) && !c.begun && m.up[name] == nil {
+			continue
 		}
 		if !m.established(name) {
 			connecting++
@@ -237,7 +247,10 @@ func (m *machine) statusall() string {
 	if up+connecting == 0 {
 		sas.WriteString("  none\n")
 	}
-	outside, shunted := m.shunts()
+	outside, policies := m.shunts()
+	if routed.Len() > 0 {
+		policies += "Routed Connections:\n" + routed.String()
+	}
 	return fmt.Sprintf(`Status of IKE charon daemon (strongSwan 5.9.8, Linux %s, x86_64):
   uptime: %d seconds, since %s
   worker threads: 11 of 16 idle, 5/0/0/0 working, job queue: 0/0/0/0, scheduled: 4
@@ -246,7 +259,7 @@ Listening IP addresses:
   %s
 Connections:
 %s%s%sSecurity Associations (%d up, %d connecting):
-%s`, kernelVersion, int(m.w.clock.Now().Sub(m.booted).Seconds()), m.booted.UTC().Format("Jan 02 15:04:05 2006"), m.home4().Addr(), m.home6().Addr(), conns.String(), outside, shunted, up, connecting, sas.String())
+%s`, kernelVersion, int(m.w.clock.Now().Sub(m.booted).Seconds()), m.booted.UTC().Format("Jan 02 15:04:05 2006"), m.home4().Addr(), m.home6().Addr(), conns.String(), outside, policies, up, connecting, sas.String())
 }
 
 func bytesOf(packets int) string { return fmt.Sprintf("%d bytes", packets*64) }
@@ -267,6 +280,9 @@ func (m *machine) tunnelLook(p remote.Probe, name string) remote.Answer {
 	const part = "=== aslwiz ===\n"
 	before := m.statusall()
 	c, tunnelled := m.conns[name]
+	if tunnelled && c.trap { // what is sent begins it
+		m.begin(name)
+	}
 	right, through := c.right, m.established(name)
 	if !tunnelled { // in plain
 		right, through = pinged(p), true

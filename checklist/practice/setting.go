@@ -214,8 +214,11 @@ func (m *machine) loadedAnswer(p remote.Probe) remote.Answer {
 		return m.notModelled(p)
 	}
 	for name := range strings.FieldsSeq(w[1]) {
-		if _, ok := m.conns[name]; !ok {
+		switch c, ok := m.conns[name]; {
+		case !ok:
 			return said(p, "not loaded\n")
+		case !c.trap:
+			return said(p, "loaded, without its trap\n")
 		}
 	}
 	return said(p, "loaded\n")

@@ -41,11 +41,7 @@ func services() []service {
 			}
 			return nil
 		}},
-		{name: "strongswan-starter.service", pack: "strongswan-starter", stopped: true, start: func(m *machine) error {
-			m.readSecrets()
-			m.readConns()
-			return nil
-		}},
+		{name: "strongswan-starter.service", pack: "strongswan-starter", stopped: true, start: (*machine).startTunnels},
 		{name: "fail2ban.service", pack: "fail2ban", start: (*machine).jailError},
 		{name: "snmpd.service", pack: "snmpd", start: (*machine).startSNMP},
 		{name: "postfix.service", pack: "postfix", exited: true},

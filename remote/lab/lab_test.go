@@ -28,6 +28,7 @@ func TestLab(t *testing.T) {
 		{"breaks", breaks},
 		{"undo", undo},
 		{"by hand", byHand},
+		{"traps", traps},
 		{"ten minutes without the peer", longCut},
 		{"guard", guard},
 		{"move", move},

@@ -1,4 +1,6 @@
 # The other end of the tunnel nms, for a root shell on nms (Debian 13 (trixie)).
+# From its last line on nothing passes in clear between the two servers. If your own login
+# here comes through stats.example.net, have another way in first.
 # apt asks nothing, waits for its lock, and stops rather than remove another package.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 apt-get update </dev/null
@@ -29,7 +31,8 @@ connections {
             stats-4 {
                 mode = transport
                 esp_proposals = aes256gcm16-ecp384
-                # comes up by itself; while it is down, what is sent waits for it
+                # a trap: nothing leaves in clear, what is sent while the tunnel is down
+                # waits for it. It comes up by itself
                 start_action = trap|start
                 dpd_action = restart
                 close_action = trap
@@ -77,10 +80,14 @@ done
 loaded() (
 command -v swanctl >/dev/null || exit 127
 all=$(swanctl --list-conns 2>/dev/null) || :
+traps=$(swanctl --list-pols --trap 2>/dev/null) || :
 for conn in stats-4; do
   case "
 $all" in *"
 $conn: "*) ;; *) echo "not loaded"; exit 0 ;; esac
+  case "
+$traps" in *"
+$conn/$conn, "*) ;; *) echo "loaded, without its trap"; exit 0 ;; esac
 done
 echo loaded
 )
