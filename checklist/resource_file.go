@@ -65,7 +65,8 @@ func (f File) owner() string {
 //   - The mode is what both allow: 0640 stays where a new file would be 0644, and
 //     0644 becomes 0600 where the file holds a secret. Only the owner's own right to
 //     read and run it is added where it lacks.
-//   - The group stays where the owner does, so that root:adm is not made root:root.
+//   - The group stays where the owner does, so that root:adm is not made root:root;
+//     one without a name is replaced, because chown would not know it.
 //     Another owner than the wanted one, with its group, is replaced: who owns a
 //     file can always open it again.
 //   - A file that programs read that are not root (public) is the one exception:
@@ -77,7 +78,7 @@ func access(have remote.FileState, want remote.FileChange, public bool) (fs.File
 	mode, owner := want.Mode, want.Owner
 	if have.Exists {
 		mode = have.Mode.Perm()&want.Mode | want.Mode&0o500
-		if u, _, _ := strings.Cut(have.Owner, ":"); strings.HasPrefix(want.Owner, u+":") {
+		if u, g, _ := strings.Cut(have.Owner, ":"); strings.HasPrefix(want.Owner, u+":") && g != "UNKNOWN" {
 			owner = have.Owner
 		}
 	}

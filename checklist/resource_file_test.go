@@ -35,6 +35,7 @@ func TestModesAreNeverLoosened(t *testing.T) {
 		{"everybody may write", File{Path: path}, 0o666, "root:staff", "0644 root:staff", ""},
 		{"a secret", File{Path: path, Mode: 0o600}, 0o644, "root:adm", "0600 root:adm", ""},
 		{"a secret already closed", File{Path: path, Mode: 0o600}, 0o400, "root:root", "0400 root:root", ""},
+		{"a group without a name", File{Path: path}, 0o640, "root:UNKNOWN", "0640 root:root", ""},
 		{"somebody else's", File{Path: path}, 0o640, "anna:anna", "0640 root:root", ""},
 		{"wanted for a user", File{Path: path, Mode: 0o600, Owner: "anna:anna"}, 0o600, "root:root", "0600 anna:anna", ""},
 		{"a script for root's group", File{Path: path, Mode: 0o755}, 0o750, "root:adm", "0750 root:adm", ""},

@@ -12,7 +12,7 @@ import (
 // Start stages a transaction and lets it run, detached from this connection.
 // Under a guard it first takes the baseline of what is reachable from here.
 func (s *Server) Start(ctx context.Context, tx Transaction) error {
-	if err := tx.validate(); err != nil {
+	if err := tx.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	for _, secret := range tx.Secrets {

@@ -33,12 +33,12 @@ const (
 var (
 	txID       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	secretName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-	ownerName  = regexp.MustCompile(`^[a-z_][a-z0-9_.-]*:[a-z_][a-z0-9_.-]*$`)
+	ownerName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_.-]*$`) // Debian-snmp has a capital
 	hashText   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// validate refuses what the server's program could not carry out as meant.
-func (tx *Transaction) validate() error {
+// Validate refuses what the server's program could not carry out as meant.
+func (tx *Transaction) Validate() error {
 	if !txID.MatchString(tx.ID) || strings.HasSuffix(tx.ID, ".tmp") {
 		return fmt.Errorf("transaction %q: not a usable name", tx.ID)
 	}

@@ -73,7 +73,7 @@ func (m *machine) tx(file string) string { return m.read(TxRoot + "/" + m.id + "
 func (m *machine) stage(tx Transaction) {
 	m.t.Helper()
 	tx.ID = m.id
-	if err := tx.validate(); err != nil {
+	if err := tx.Validate(); err != nil {
 		m.t.Fatal(err)
 	}
 	for _, f := range tx.folder("anna", []string{dialled}) {

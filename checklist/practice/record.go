@@ -94,7 +94,9 @@ func (h *Host) Start(ctx context.Context, tx remote.Transaction) error {
 	}
 	defer h.leave()
 	m := h.m
-	switch {
+	switch err := tx.Validate(); {
+	case err != nil:
+		return fmt.Errorf("%s: %w", m.name, err)
 	case m.current() != nil:
 		return &remote.BusyError{Host: m.name, Status: m.current().status}
 	case m.freeKiB < 16<<10:
