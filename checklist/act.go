@@ -38,7 +38,7 @@ func Act(ctx context.Context, h Host, in In, items []Item, emit Emit) error {
 	}
 	now := time.Now()
 	tx := remote.Transaction{
-		ID: now.UTC().Format("20060102T150405Z") + "-try", Step: "try", Title: "try what the items need to see working",
+		ID: remote.NewID(now, "try"), Step: "try", Title: "try what the items need to see working",
 		Script: "# try\n" + script.String(), Limit: actLimit,
 	}
 	if err := h.Start(ctx, tx); err != nil {

@@ -2,7 +2,10 @@ package checklist
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -241,19 +244,60 @@ func TestUsersThatAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	k, _ := ParseKey(labKey)
 	u := adminUser{name: "anna", keys: []Key{k}}
+	const (
+		root  = "keyfile .ssh/authorized_keys\nhome /home/anna\nshell /bin/bash\nuid 1001\ngroup anna\ngroups anna\n"
+		in    = "in 1001 anna anna 700 directory\n"
+		dir   = ".ssh 1001 anna anna 700 directory\n"
+		file  = "authorized_keys 1001 anna anna 600 regular file\nkeys \n"
+		whole = "whole\n"
+	)
+	with := strings.ReplaceAll
 	for said, want := range map[string]string{
-		"keyfile .ssh/authorized_keys\nhome /home/anna\nshell /bin/bash\ngroup anna\ngroups anna\nlink /home/anna/.ssh/authorized_keys\n": "symbolic link",
-		"keyfile /etc/ssh/keys/%u\n": "sshd looks for keys",
-		"keyfile .ssh/authorized_keys\nhome /home/anna\nshell /usr/sbin/nologin\ngroup anna\ngroups anna\n": "may not log in",
+		root + in + ".ssh 1001 anna anna 777 symbolic link\nwhole\n":                  "/home/anna/.ssh is a symbolic link",
+		root + in + dir + "authorized_keys 0 root root 777 symbolic link\n" + whole:   "/home/anna/.ssh/authorized_keys is a symbolic link",
+		root + in + dir + "authorized_keys 1001 anna anna 600 fifo\n" + whole:         "authorized_keys is a fifo",
+		root + in + dir + with(file, "1001 anna", "0 root") + whole:                   "authorized_keys belongs to root",
+		root + in + with(dir, "1001 anna", "0 root") + whole:                          ".ssh belongs to root",
+		root + with(in, "1001 anna", "0 root") + whole:                                "/home/anna belongs to root",
+		root + with(in, "700", "777") + whole:                                         "chmod go-w /home/anna`",
+		root + with(in, "anna 700", "users 770") + whole:                              "others than anna may write to /home/anna ",
+		root + in + dir + file + "stuck /home/anna/.ssh/authorized_keys\n" + whole:    "chattr -ia /home/anna/.ssh/authorized_keys",
+		root + in + dir + "authorized_keys 1001 anna anna 200 regular file\n" + whole: "cannot be read by anna",
+		root + whole: "does not exist",
+		root + in:    "could not be read with the rights of anna",
+		with(root, "/home/anna", "/") + in + whole:         `the home of anna is "/"`,
+		"keyfile .ssh/authorized_keys\ntaken /home/anna\n": "/home/anna exists, but there is no user anna",
+		"keyfile /etc/ssh/keys/%u\n":                       "sshd looks for keys",
+		with(root, "/bin/bash", "/usr/sbin/nologin"):       "may not log in",
+		// What comes from a process of the user's does not count against what root said.
+		root + with(in, "1001 anna", "0 root") + "uid 0\nhome /home/eve\n" + whole: "/home/anna belongs to root",
 	} {
 		if _, err := u.Compare([]remote.Answer{text(said)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	c, err := u.Compare([]remote.Answer{text("keyfile .ssh/authorized_keys\nhome /srv/anna\nshell /bin/bash\ngroup users\ngroups users sudo\n")})
-	if err != nil || len(c.Files) != 1 || c.Files[0].Path != "/srv/anna/.ssh/authorized_keys" || c.Files[0].Owner != "anna:users" ||
-		strings.Contains(strings.Join(c.Script, "\n"), "useradd") {
+	c, err := u.Compare([]remote.Answer{text(with(with(root, "/home", "/srv"), "groups anna", "groups anna sudo") + with(in, "700", "770") + whole)})
+	if err != nil || len(c.Files) != 1 || c.Files[0].Path != "/srv/anna/.ssh/authorized_keys" || c.Files[0].User != "anna" ||
+		strings.Join(c.Script, "\n") != "put /srv/anna/.ssh/authorized_keys" {
 		t.Errorf("who is there already: %+v, %v", c, err)
+	}
+}
+
+// In a home nothing is read by root, and a pipe that is planted there is not opened.
+func TestHomesAreReadAsTheirUser(t *testing.T) {
+	t.Parallel()
+	posix(t, "user anna", userRead("anna"))
+	if read := userRead("anna"); !strings.Contains(read, "runuser -u anna -- sh -c "+quote(homeRead)) || strings.Contains(strings.Replace(read, quote(homeRead), "", 1), "/.ssh") {
+		t.Errorf("root reads in the home:\n%s", read)
+	}
+	home := t.TempDir()
+	if err := errors.Join(os.Mkdir(home+"/.ssh", 0o700), exec.CommandContext(t.Context(), "mkfifo", home+"/.ssh/authorized_keys").Run()); err != nil {
+		t.Skip(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", homeRead, "sh", home).Output()
+	st, err2 := parseUser(string(out))
+	if err != nil || err2 != nil || st.file.kind != "fifo" || st.hasKeys || !st.whole {
+		t.Errorf("a FIFO: %q, %v, %v", out, err, err2)
 	}
 }
 
@@ -468,5 +512,26 @@ func TestMonitoringWhoMayAsk(t *testing.T) {
 		if f := judgeMonitoring(in, Seen{Answers: answers}); f.Status != Failed || !strings.Contains(f.Got, path) || f.Fix == nil || f.Fix.Step != "snmp" {
 			t.Errorf("%s: %+v", path, f)
 		}
+	}
+}
+
+// What not even root may change is said in the plan.
+func TestFixedFiles(t *testing.T) {
+	t.Parallel()
+	f := File{Path: "/etc/hostname", Content: "stats\n"}
+	st := func(head, content string) []remote.Answer {
+		return []remote.Answer{{Probe: remote.ReadFile("/etc/hostname"), Out: []byte(head + " 644 root:root - /etc/hostname\n" + content)}}
+	}
+	for head, want := range map[string]string{
+		"file!i":   "/etc/hostname is immutable",
+		"file!d":   "/etc is immutable",
+		"absent!d": "chattr -ia /etc`",
+	} {
+		if _, err := f.Compare(st(head, "")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", head, err)
+		}
+	}
+	if c, err := f.Compare(st("file!i", "stats\n")); err != nil || !c.Same {
+		t.Errorf("nothing to do: %+v, %v", c, err)
 	}
 }

@@ -186,7 +186,7 @@ const changedFile = "/var/lib/aslwiz/changed"
 // how long the way in may take to be proved, in whole seconds; 0 means DefaultGuard.
 func (s StepPlan) Transaction(now time.Time, guard time.Duration) remote.Transaction {
 	tx := remote.Transaction{
-		ID:      now.UTC().Format("20060102T150405Z") + "-" + s.Step,
+		ID:      remote.NewID(now, s.Step),
 		Step:    s.Step,
 		Title:   s.Title,
 		Script:  s.Script,

@@ -104,6 +104,9 @@ func replaceFile(st remote.FileState, want remote.FileChange, public string) (Ch
 		c.Same = true
 		return c, nil
 	}
+	if err := fixed(st, want.Path); err != nil {
+		return c, err
+	}
 	if opened := want.Mode &^ st.Mode.Perm(); st.Exists && opened != 0 {
 		c.Notes = append(c.Notes, opensNote(st, want, public))
 	}
@@ -117,6 +120,14 @@ func replaceFile(st remote.FileState, want remote.FileChange, public string) (Ch
 func opensNote(st remote.FileState, want remote.FileChange, public string) string {
 	who := orElse(public, "its owner")
 	return fmt.Sprintf("mode %04o becomes %04o: %s must be able to read it", st.Mode.Perm(), want.Mode, who)
+}
+
+// fixed says how a file can be changed that not even root may change now.
+func fixed(st remote.FileState, path string) error {
+	if st.Fixed == "" {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be changed: %[2]s is immutable or append-only; if that is not meant to stay, `chattr -ia %[2]s` on the server, then try again", path, st.Fixed)
 }
 
 func describeFile(st remote.FileState) string {

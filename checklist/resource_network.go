@@ -238,6 +238,9 @@ func (r removed) Compare(answers []remote.Answer) (Change, error) {
 		return c, fmt.Errorf("%s: is not a regular file; move it away by hand", r.path)
 	}
 	c.Diff = unifiedDiff(r.path, string(st.Content), "", true)
+	if err := fixed(st, r.path); err != nil {
+		return c, err
+	}
 	c.Files = []remote.FileChange{{Path: r.path, Before: st.SHA256, Remove: true, Mode: st.Mode.Perm(), Owner: st.Owner}}
 	c.Script = []string{"drop " + quote(r.path)}
 	return c, nil

@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	slash "path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aslwiz/remote"
@@ -19,50 +21,102 @@ type adminUser struct {
 
 var _ Resource = adminUser{}
 
-// userRead prints what there is of a user, a "key value" line each: home, group,
-// shell, the groups, how the password stands (never the password or its hash),
-// where sshd looks for keys, and the file of keys.
+// userRead prints what there is of a user, a "key value" line each: home, uid, group,
+// shell, the groups, where sshd looks for keys, and what homeRead says. Root's lines come
+// first: see parseUser.
 func userRead(name string) string {
 	q := quote(name)
 	return `echo "keyfile $(sshd -T 2>/dev/null | sed -n 's/^authorizedkeysfile //p')"
-e=$(getent passwd ` + q + `) || exit 0
-IFS=: read -r _ _ _ _ _ home shell <<E
+e=$(getent passwd ` + q + `) || {
+  h=/home/` + name + `
+  if [ -e "$h" ] || [ -L "$h" ]; then echo "taken $h"; fi
+  exit 0
+}
+IFS=: read -r _ _ uid _ _ home shell <<E
 $e
 E
-echo "home $home"; echo "shell $shell"; echo "group $(id -gn ` + q + `)"; echo "groups $(id -Gn ` + q + `)"
-f=$home/.ssh/authorized_keys
-if [ -L "$f" ] || [ -L "$home/.ssh" ]; then echo "link $f"
-elif [ -f "$f" ]; then echo "keys $(head -c 65536 "$f" | base64 -w 0)"; fi`
+echo "home $home"; echo "shell $shell"; echo "uid $uid"; echo "group $(id -gn ` + q + `)"; echo "groups $(id -Gn ` + q + `)"
+` + runAs(q, homeRead, `"$home"`) + ` | head -c 131072`
 }
+
+// runAs runs a constant text of shell with a user's rights alone: in a home, root would
+// follow what the user plants there.
+func runAs(name, text, arg string) string {
+	return "timeout -k 1 15 runuser -u " + name + " -- sh -c " + quote(text) + " sh " + arg
+}
+
+// homeRead prints the number and name of the owner, the group, the mode and the type of a
+// home, of its .ssh and of the file of keys, then the keys, and "whole" at the end.
+const homeRead = `d=$1/.ssh f=$1/.ssh/authorized_keys
+stat -L -c 'in %u %U %G %a %F' -- "$1/"
+for p in "$d" "$f"; do
+  if [ -e "$p" ] || [ -L "$p" ]; then stat -c "${p##*/} %u %U %G %a %F" -- "$p"; fi
+  [ ! -L "$p" ] || break
+done
+[ -L "$d" ] || lsattr -d "$d" "$f" 2>/dev/null | sed -n 's/^[^ ]*[ai][^ ]* /stuck /p'
+if [ ! -L "$d" ] && [ ! -L "$f" ] && [ -f "$f" ] && [ -r "$f" ]; then echo "keys $(head -c 65537 "$f" | base64 -w 0)"; fi
+echo whole`
+
+// maxKeys is how many bytes of a file of keys are read.
+const maxKeys = 65536
 
 // userState is userRead's answer.
 type userState struct {
-	exists             bool
-	home, shell, group string
-	groups             []string
-	keyFiles           []string
-	link, keys         string
-	hasKeys            bool
+	exists                  bool
+	home, shell, uid, group string
+	groups                  []string
+	keyFiles                []string
+	taken                   string // a home that is there without its user
+	in, dir, file           owned  // the home, its .ssh, the file of keys
+	stuck                   string // which of them not even root may change
+	keys                    string
+	hasKeys, whole          bool
 }
 
+// owned is who owns something in a home, and who may write to it.
+type owned struct {
+	uid, owner, group string
+	mode              uint64
+	kind              string // "directory", "regular file", "symbolic link"; "": not there
+}
+
+func parseOwned(v string) owned {
+	f := strings.SplitN(v, " ", 5)
+	if len(f) != 5 {
+		return owned{}
+	}
+	mode, err := strconv.ParseUint(f[3], 8, 32)
+	if err != nil {
+		return owned{}
+	}
+	return owned{f[0], f[1], f[2], mode, f[4]}
+}
+
+// parseUser reads userRead's answer. Of two lines with one key the first counts: the last
+// ones come from a process of the user's, who could make it say anything.
 func parseUser(text string) (userState, error) {
 	var u userState
+	own := map[string]*owned{"in": &u.in, ".ssh": &u.dir, "authorized_keys": &u.file}
+	plain := map[string]*string{"home": &u.home, "shell": &u.shell, "uid": &u.uid, "group": &u.group, "taken": &u.taken, "stuck": &u.stuck}
+	seen := map[string]bool{}
 	for line := range strings.Lines(text) {
 		key, raw, _ := strings.Cut(strings.TrimSpace(line), " ")
 		v := remote.CleanLine(raw) // cut at a length that a file of keys may well have
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if p := own[key]; p != nil {
+			*p = parseOwned(v)
+		}
+		if p := plain[key]; p != nil {
+			*p = v
+		}
 		switch key {
 		case "keyfile":
 			u.keyFiles = strings.Fields(v)
-		case "home":
-			u.home, u.exists = v, true
-		case "shell":
-			u.shell = v
-		case "group":
-			u.group = v
 		case "groups":
 			u.groups = strings.Fields(v)
-		case "link":
-			u.link = v
 		case "keys":
 			b, err := base64.StdEncoding.DecodeString(raw)
 			if err != nil {
@@ -71,6 +125,7 @@ func parseUser(text string) (userState, error) {
 			u.keys, u.hasKeys = string(b), true
 		}
 	}
+	u.exists, u.whole = seen["home"], seen["whole"]
 	return u, nil
 }
 
@@ -110,12 +165,60 @@ func (u adminUser) Compare(answers []remote.Answer) (Change, error) {
 // refuse says what aslwiz will not touch.
 func (u adminUser) refuse(st userState) error {
 	switch {
-	case st.link != "":
-		return fmt.Errorf("%s is a symbolic link: aslwiz, which is root, does not write through it; put the keys there by hand", st.link)
 	case len(st.keyFiles) > 0 && !slices.ContainsFunc(st.keyFiles, isUsualKeyFile):
 		return fmt.Errorf("sshd looks for keys in %s, not in .ssh/authorized_keys: put the keys of %s there by hand", strings.Join(st.keyFiles, " "), u.name)
-	case st.exists && (strings.HasSuffix(st.shell, "/nologin") || strings.HasSuffix(st.shell, "/false")):
+	case st.taken != "":
+		return fmt.Errorf("%s exists, but there is no user %s: move it away, or create the user by hand", st.taken, u.name)
+	case !st.exists:
+		return nil
+	case strings.HasSuffix(st.shell, "/nologin") || strings.HasSuffix(st.shell, "/false"):
 		return fmt.Errorf("%s is there already and may not log in (shell %s): choose another name, or give them a shell", u.name, st.shell)
+	}
+	return st.refuseHome(u.name)
+}
+
+// refuseHome says why the keys cannot be put into a home with its user's rights, or sshd
+// would not take them from there.
+func (st userState) refuseHome(name string) error {
+	switch {
+	case !strings.HasPrefix(st.home, "/") || slash.Clean(st.home) == "/":
+		return fmt.Errorf("the home of %s is %q: give them one of their own (usermod --home)", name, st.home)
+	case !st.whole:
+		return fmt.Errorf("the home of %s, %s, could not be read with the rights of %s: on the server, see what `runuser -u %s -- ls -la %s` says", name, st.home, name, name, st.home)
+	case st.in.kind == "":
+		return fmt.Errorf("the home of %s, %s, does not exist: create it first (mkhomedir_helper %s)", name, st.home, name)
+	}
+	ssh := st.home + "/.ssh"
+	for _, p := range []struct {
+		path, kind string
+		owned
+	}{{st.home, "directory", st.in}, {ssh, "directory", st.dir}, {ssh + "/authorized_keys", "regular", st.file}} {
+		if p.owned.kind == "" {
+			return nil
+		}
+		if err := p.refuse(name, p.path, p.kind, st.uid); err != nil {
+			return err
+		}
+		if p.path == st.stuck {
+			return fmt.Errorf("%[1]s is immutable or append-only; `chattr -ia %[1]s` lets it be changed", p.path)
+		}
+	}
+	if !st.hasKeys || len(st.keys) > maxKeys {
+		return fmt.Errorf("%s/authorized_keys cannot be read by %s, or is longer than %d bytes: put the keys there by hand", ssh, name, maxKeys)
+	}
+	return nil
+}
+
+func (o owned) refuse(name, path, kind, uid string) error {
+	switch {
+	case o.kind == "symbolic link":
+		return fmt.Errorf("%s is a symbolic link, and aslwiz does not write through it: put the keys there by hand", path)
+	case !strings.HasPrefix(o.kind, kind):
+		return fmt.Errorf("%s is a %s: move it away by hand", path, o.kind)
+	case o.uid != uid:
+		return fmt.Errorf("%s belongs to %s, not to %s: put the keys there by hand, or give it to %s (chown)", path, o.owner, name, name)
+	case o.mode&0o002 != 0, o.mode&0o020 != 0 && o.group != name:
+		return fmt.Errorf("others than %s may write to %s (mode %o), so sshd does not trust the keys in it: `chmod go-w %s`", name, path, o.mode, path)
 	}
 	return nil
 }
@@ -148,7 +251,7 @@ func countKeys(n int) string {
 func (u adminUser) plan(st userState, c *Change) {
 	name := quote(u.name)
 	if !st.exists {
-		st.home, st.group = "/home/"+u.name, u.name
+		st.home = "/home/" + u.name
 		c.Script = append(c.Script, "run useradd --create-home --shell /bin/bash --groups sudo "+name)
 		c.Notes = append(c.Notes, "without a password: the key is the only way in")
 	} else if !slices.Contains(st.groups, "sudo") {
@@ -159,15 +262,13 @@ func (u adminUser) plan(st userState, c *Change) {
 		return
 	}
 	file := st.home + "/.ssh/authorized_keys"
-	change := remote.FileChange{Path: file, Before: remote.Absent, After: []byte(text), Mode: 0o600, Owner: u.name + ":" + st.group}
+	change := remote.FileChange{Path: file, Before: remote.Absent, After: []byte(text), Mode: 0o600, User: u.name}
 	if st.hasKeys {
 		change.Before = hashOf([]byte(st.keys))
 	}
 	c.Files = []remote.FileChange{change}
 	c.Diff = unifiedDiff(file, st.keys, text, st.hasKeys)
-	c.Script = append(c.Script,
-		fmt.Sprintf("run install -d -m 700 -o %s -g %s %s", name, quote(st.group), quote(st.home+"/.ssh")),
-		"put "+quote(file))
+	c.Script = append(c.Script, "put "+quote(file))
 }
 
 // sudoRights is that each admin without a password may use sudo without one.

@@ -48,7 +48,8 @@ func TestManyKeys(t *testing.T) {
 	}
 	u := adminUser{name: "anna", keys: []Key{key}}
 	said := func(keys string) []remote.Answer {
-		return []remote.Answer{{Out: fmt.Appendf(nil, "home /home/anna\nshell /bin/bash\ngroup anna\ngroups anna sudo\nkeys %s\n",
+		return []remote.Answer{{Out: fmt.Appendf(nil, "home /home/anna\nshell /bin/bash\nuid 1001\ngroup anna\ngroups anna sudo\n"+
+			"in 1001 anna anna 700 directory\n.ssh 1001 anna anna 700 directory\nauthorized_keys 1001 anna anna 600 regular file\nkeys %s\nwhole\n",
 			base64.StdEncoding.EncodeToString([]byte(keys)))}}
 	}
 	c, err := u.Compare(said(file.String()))

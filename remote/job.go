@@ -47,13 +47,24 @@ func (s *Server) Start(ctx context.Context, tx Transaction) error {
 	case word == "busy":
 		return s.busy(ctx)
 	case word == "full":
-		return fmt.Errorf("%s: %s: %w; make some room there (df -h, apt-get clean) and try again", s.name, TxRoot, ErrDiskFull)
+		return noRoom(s.name, rest)
 	case word == "read-only":
 		return fmt.Errorf("%s: %s: %w; see on the server what dmesg says of its disk", s.name, TxRoot, ErrReadOnly)
 	case word == "exists":
 		return fmt.Errorf("%s: transaction %s is there already", s.name, tx.ID)
 	}
 	return fmt.Errorf("%s: transaction %s was not started: %s", s.name, tx.ID, s.masks.text(FirstLine(string(r.err))))
+}
+
+// noRoom says how much room staging needs: numbers is "NEED FREE", in bytes.
+func noRoom(host, numbers string) error {
+	var need, free float64
+	if _, err := fmt.Sscan(numbers, &need, &free); err != nil {
+		return fmt.Errorf("%s: %s: %w; make some room there (df -h, apt-get clean) and try again", host, TxRoot, ErrDiskFull)
+	}
+	const mb = 1e6
+	return fmt.Errorf("%s: %w: this step needs %.1f MB in %s, and %.1f MB are free; make some room there (df -h, apt-get clean) and try again",
+		host, ErrDiskFull, need/mb, TxRoot, free/mb)
 }
 
 // stage has a transaction staged and started, and returns the server's word on it.

@@ -127,6 +127,9 @@ type FileState struct {
 	Owner   string // "root:root"
 	SHA256  string // hex, of the whole content
 	Content []byte
+	// Fixed is the file or its folder where not even root may change it: immutable or
+	// append-only (chattr). "" also where that is not known.
+	Fixed string
 }
 
 // File reads the answer to a ProbeFile. A file that is not there is a state,

@@ -13,7 +13,8 @@ D=
 for d in /run /dev/shm /tmp /var/tmp; do
   for k in "$d"/aslwiz-session.*.*; do # left by one that was killed
     p=${k%.*} p=${p##*.}
-    grep -qs aslwiz "/proc/$p/cmdline" || rm -rf "$k"
+    [ -O "$k" ] && [ ! -L "$k" ] || continue # anybody may name a folder so, or a process
+    { [ -O "/proc/$p" ] && grep -qs aslwiz "/proc/$p/cmdline"; } || rm -rf "$k"
   done
   D=$(mktemp -d "$d/aslwiz-session.$$.XXXXXXXX") && echo x >"$D/s" && break
   D=

@@ -11,9 +11,10 @@ started() { [ -e "$dir/log" ] || case $(systemctl show -p ExecStart aslwiz-job.s
 trap clean_up EXIT
 trap 'exit 1' TERM HUP INT
 say() { echo "$1"; exit 0; }
+room() { df --output=avail -B1 "$tx" | tail -n 1; }
 fail() {
   case $(cat "$ASLWIZ_DIR/why") in
-    *'No space left'* | *'quota exceeded'*) say full ;;
+    *'No space left'* | *'quota exceeded'*) say "full $need $(room)" ;;
     *'Read-only file system'*) say read-only ;;
   esac
   cat "$ASLWIZ_DIR/why" >&2
@@ -26,7 +27,7 @@ sweep() {
   dead=
   for k in "$tx"/*; do
     [ ! -e "$k/log" ] && read -r p b 2>/dev/null <"$k/stager" || continue
-    [ "$b" = "$boot" ] && grep -qs aslwiz-session "/proc/$p/cmdline" || dead="$dead ${k##*/}"
+    [ "$b" = "$boot" ] && [ -O "/proc/$p" ] && grep -qs aslwiz-session "/proc/$p/cmdline" || dead="$dead ${k##*/}"
   done
   # A job has its folder from one that was alive when it was started.
   [ -n "$dead" ] && ! busy || return 0
@@ -80,7 +81,8 @@ while busy; do # one that has just ended has to be cleared away
 done
 mkdir -p "$tx" 2>"$ASLWIZ_DIR/why" || fail
 sweep
-[ "$(df --output=avail -B1 "$tx" | tail -n 1)" -gt "$need" ] || say full
+k=$(room)
+[ "$k" -gt "$need" ] || say "full $need $k"
 exec 5<&0
 if [ "$zip" = 1 ]; then
   command -v gzip >/dev/null || say unzipped

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	slash "path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -197,7 +198,8 @@ func (f FileState) Answer(p Probe) Answer {
 	return a
 }
 
-// parseFile reads "KIND MODE OWNER SHA256 PATH" and the content after it.
+// parseFile reads "KIND MODE OWNER SHA256 PATH", as survey.sh writes it, and the content
+// after it.
 func parseFile(a Answer) (FileState, error) {
 	head, content, ok := bytes.Cut(a.Out, []byte("\n"))
 	f := strings.SplitN(string(head), " ", 5)
@@ -212,10 +214,17 @@ func parseFile(a Answer) (FileState, error) {
 		return FileState{}, fmt.Errorf("%s: %w: mode %.200q", a.Probe, ErrGarbled, f[1])
 	}
 	st := FileState{Path: f[4]}
-	if f[0] == "absent" {
+	kind, fixed, _ := strings.Cut(f[0], "!")
+	switch fixed {
+	case "i":
+		st.Fixed = st.Path
+	case "d":
+		st.Fixed = slash.Dir(st.Path)
+	}
+	if kind == "absent" {
 		return st, nil
 	}
-	st.Exists, st.Regular, st.Owner = true, f[0] == "file", f[2]
+	st.Exists, st.Regular, st.Owner = true, kind == "file", f[2]
 	st.Mode = fs.FileMode(mode).Perm()
 	for bit, m := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
 		if mode&bit != 0 {

@@ -37,6 +37,7 @@ look() { # SECONDS NUMBERS PATH...
   [ "$(wc -l <reals)" = $# ] || return
   set --
   while IFS= read -r real; do set -- "$@" "$real"; done <reals
+  fixed "$@" >fixed
   timeout -k 1 "$s" stat -c '%n|%F|%a %U:%G|%s' -- "$@" >stats 2>errs
   [ $? -le 1 ] || return
   ! grep -q -v -e ': No such file or directory$' -e ': Not a directory$' errs || return
@@ -55,8 +56,16 @@ look() { # SECONDS NUMBERS PATH...
   } <stats
 }
 
+# Of files and their folders, those that not even root may change: immutable, or to be
+# appended to alone. Where lsattr or the file system does not know, it is none.
+fixed() { # PATH...
+  for real; do set -- "$@" "${real%/*}/"; done
+  timeout -k 1 "$s" lsattr -d -- "$@" 2>/dev/null | sed -n 's/^[^ ]*[ai][^ ]* //p'
+}
+
 # "KIND MODE OWNER SHA256 PATH", then the content. Nothing but a regular file is
-# opened. The hash is left to the reader when it gets the whole content.
+# opened. The hash is left to the reader when it gets the whole content. KIND ends in !i
+# where the file is fixed, in !d where its folder is.
 read_file() { # SECONDS MAX PATH
   echo 0 >"$i.rc"
   rc=0 meta=
@@ -68,7 +77,11 @@ read_file() { # SECONDS MAX PATH
     meta=$(timeout "$1" stat -c '%F|%a %U:%G|%s' -- "$real" 2>"$i.err0")
     rc=$?
   fi
-  own=${meta#*|} own=${own%|*}
+  own=${meta#*|} own=${own%|*} flag=
+  if [ -s fixed ]; then
+    ! grep -qxF -e "${real%/*}/" fixed || flag='!d'
+    ! grep -qxF -e "$real" fixed || flag='!i'
+  fi
   case $rc:$meta in
     0:regular*)
       sum=-
@@ -76,10 +89,10 @@ read_file() { # SECONDS MAX PATH
         sum=$(timeout "$1" sha256sum <"$real") || echo 124 >"$i.rc"
         sum=${sum%% *}
       fi
-      printf '%s\n' "file $own $sum $real" >"$i.out"
+      printf '%s\n' "file$flag $own $sum $real" >"$i.out"
       timeout "$1" head -c $(($2 + 1)) -- "$real" >>"$i.out" 2>"$i.err" || echo $? >"$i.rc"
       ;;
-    0:absent) printf '%s\n' "absent 0 - - $real" >"$i.out" ;;
+    0:absent) printf '%s\n' "absent$flag 0 - - $real" >"$i.out" ;;
     0:*) printf '%s\n' "other $own - $real" >"$i.out" ;;
     124:*) echo 124 >"$i.rc" ;;
     *)

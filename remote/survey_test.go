@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -241,6 +242,44 @@ func BenchmarkSurveyOfFiles(b *testing.B) {
 	for b.Loop() {
 		if _, err := s.do(b.Context(), q); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestSurveySeesFixedFiles: what not even root may change is known without a question of
+// its own.
+func TestSurveySeesFixedFiles(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{"/a", "/d/b"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(dir+f), 0o755), os.WriteFile(dir+f, []byte("x\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bin := programs(t, map[string]string{"lsattr": `for f; do
+  case $f in */a) echo "----i---------e------- $f" ;; */d/) echo "-----a--------e------- $f" ;; *) echo "--------------e------- $f" ;; esac
+done`})
+	probes := []Probe{ReadFile(dir + "/a"), ReadFile(dir + "/d/b"), ReadFile(dir + "/d/none"), ReadFile(dir + "/none")}
+	q, err := surveyRequest(probes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", q.script)
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := parseSurvey(probes, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{dir + "/a", dir + "/d", dir + "/d", ""} {
+		if st, err := answers[i].File(); err != nil || st.Fixed != want || st.Exists != (i < 2) {
+			t.Errorf("%s: %+v, %v; want %q", probes[i], st, err, want)
 		}
 	}
 }

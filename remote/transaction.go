@@ -13,7 +13,7 @@ const Absent = "absent"
 // a folder under TxRoot, run by a detached unit, and undone by the restore
 // program over its manifest.
 type Transaction struct {
-	ID       string // unique and sortable: 20261122T130501Z-hostname
+	ID       string // unique and sortable: see NewID
 	Step     string
 	Title    string // for people: "set the host name"
 	Script   string // POSIX sh, the body that runs; shown to the admin byte for byte
@@ -40,6 +40,16 @@ type FileChange struct {
 	After  []byte
 	Mode   fs.FileMode // permission bits
 	Owner  string      // "root:root"
+	// User is the one in whose home the file lies. Everything is then done with that
+	// user's rights alone, and the file is theirs: Owner does not count. The user may be
+	// one that the script makes.
+	User string
+}
+
+// NewID names a transaction of a step: by microseconds, because a step may be run again
+// within the second.
+func NewID(now time.Time, step string) string {
+	return now.UTC().Format("20060102T150405.000000Z") + "-" + step
 }
 
 // SettingChange is a value that lives outside files: it is read, saved before
@@ -80,7 +90,7 @@ const (
 	TxDone     TxState = "done"
 	TxFailed   TxState = "failed"   // the script ended with another status than 0
 	TxStopped  TxState = "stopped"  // the admin, or the time limit, stopped it
-	TxRefused  TxState = "refused"  // the server changed since the plan; nothing was done
+	TxRefused  TxState = "refused"  // the server changed since the plan, or a file cannot be written; nothing was done
 	TxRestored TxState = "restored" // what was there before is back
 	TxBroken   TxState = "broken"   // a restore could not bring everything back
 	TxUndone   TxState = "undone"   // taken back on the admin's word

@@ -34,6 +34,7 @@ var (
 	txID       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	secretName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 	ownerName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*:[A-Za-z_][A-Za-z0-9_.-]*$`) // Debian-snmp has a capital
+	userName   = regexp.MustCompile(`^[a-z_][a-z0-9_.-]*$`)
 	hashText   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
@@ -79,9 +80,11 @@ func (f FileChange) validate() error {
 		return fmt.Errorf("file %q: not a clean absolute path", f.Path)
 	case f.Before != Absent && !hashText.MatchString(f.Before):
 		return fmt.Errorf("file %s: no hash of what the plan saw", f.Path)
+	case f.User != "" && !userName.MatchString(f.User):
+		return fmt.Errorf("file %s: user %q", f.Path, f.User)
 	case f.Remove:
 		return nil
-	case !ownerName.MatchString(f.Owner):
+	case f.User == "" && (!ownerName.MatchString(f.Owner) || strings.Contains(f.Owner, "UNKNOWN")): // stat's word for a number without a name
 		return fmt.Errorf("file %s: owner %q", f.Path, f.Owner)
 	case f.Mode&^fs.ModePerm != 0:
 		return fmt.Errorf("file %s: mode %s: only permission bits", f.Path, f.Mode)
@@ -131,6 +134,9 @@ func (tx *Transaction) folder(who string, baseline []string) []staged {
 		if !f.Remove {
 			after, mode, owner = hashOf(f.After), strconv.FormatUint(uint64(f.Mode.Perm()), 8), f.Owner
 			list = append(list, staged{fmt.Sprintf("new/%d", n), f.After})
+		}
+		if f.User != "" {
+			owner = "~" + f.User
 		}
 		fmt.Fprintf(&manifest, "file\t%d\t%s\t%s\t%s\t%s\t%s\n", n, f.Path, f.Before, after, mode, owner)
 		n++

@@ -11,6 +11,8 @@
 # order, until a restart has proved them.
 # manifest: kind, number, path or name, hash before, hash after, mode, owner.
 # index: kind, number, hash before, hash after, mode, owner, real path, name.
+# dirs: owner and path of each folder that was made.
+# The owner ~NAME stands for a file in that user's home: see in_home.
 # For tests: ASLWIZ_ROOT puts everything below another root, ASLWIZ_PATIENCE is how
 # many seconds settings get to take effect, ASLWIZ_APT_PATIENCE how many a step waits for
 # apt's locks.
@@ -32,8 +34,10 @@ watch_unit=aslwiz-unproved.service
 U=$T/../../unproved
 L=$T/log # see log_to
 id= step= limit=3600 guard= through= reboots= atboot= chain= undecided=0
-state=staged code=0 reason= since=0 boot= up=0 ended= pid= detail=
+state=staged code=0 reason= since=0 boot= up=0 ended= pid= start= detail=
 apt_patience=${ASLWIZ_APT_PATIENCE:-600} unfetched=
+nl='
+'
 
 # --- state ---------------------------------------------------------------
 
@@ -64,7 +68,7 @@ load_status() {
   while IFS='=' read -r k v; do
     case $k in
       state) state=$v ;; code) code=$v ;; reason) reason=$v ;; since) since=$v ;;
-      boot) boot=$v ;; up) up=$v ;; ended) ended=$v ;; pid) pid=$v ;;
+      boot) boot=$v ;; up) up=$v ;; ended) ended=$v ;; pid) pid=$v ;; start) start=$v ;;
       detail) detail=${detail:+$detail
 }$v ;; # it was bounded when it was written
     esac
@@ -78,8 +82,8 @@ add_detail() { # never more than the spare has room for
 }
 
 say_status() {
-  printf 'state=%s\ncode=%s\nreason=%s\nsince=%s\nboot=%s\nup=%s\nended=%s\npid=%s\n' \
-    "$state" "$code" "$reason" "$since" "$boot" "$up" "$ended" "$pid"
+  printf 'state=%s\ncode=%s\nreason=%s\nsince=%s\nboot=%s\nup=%s\nended=%s\npid=%s\nstart=%s\n' \
+    "$state" "$code" "$reason" "$since" "$boot" "$up" "$ended" "$pid" "$start"
   [ -z "$detail" ] || printf '%s\n' "$detail" | while IFS= read -r k; do printf 'detail=%s\n' "$k"; done
 }
 
@@ -111,16 +115,74 @@ keep_spare() { head -c 16384 /dev/urandom >"$T/spare" && sync "$T/spare"; }
 boot_id() { read -r k <"$R/proc/sys/kernel/random/boot_id" && echo "$k"; }
 uptime_s() { read -r k _ <"$R/proc/uptime" && echo "${k%.*}"; }
 
-alive() { # whether the job's process still is what it was
-  [ -n "$pid" ] && [ "$boot" = "$(boot_id)" ] || return 1
+# Prints when a process was started, in ticks since the boot. Its name, in parentheses
+# before that, may hold anything.
+start_of() { # PID
   k=
-  { read -r k <"/proc/$pid/cmdline"; } 2>/dev/null
-  case $k in *"$T"*) return 0 ;; *) return 1 ;; esac
+  { read -r k <"/proc/$1/stat"; } 2>/dev/null
+  # shellcheck disable=SC2086 # words
+  set -- ${k##*)}
+  echo "${20:-}"
+}
+
+alive() { # whether the job's process still is what it was: no user can fake that
+  [ -n "$pid" ] && [ "$boot" = "$(boot_id)" ] && [ -O "/proc/$pid" ] && [ "$(start_of "$pid")" = "$start" ]
 }
 
 # --- files and settings --------------------------------------------------
 
-hash_of() { # PATH
+# at_home runs as the user whose home it is, with an operation, a path and a word. What is
+# a link, or not that user's, is "other", and left alone.
+# shellcheck disable=SC2016 # that user's shell expands it
+at_home='umask 077
+p=$2 d=${2%/*}
+ours() { [ ! -L "$d" ] && [ ! -L "$p" ] && [ -f "$p" ] && [ -O "$p" ] && [ "$(stat -c %s "$p")" -le 1048576 ]; }
+free() { [ ! -L "$d" ] && [ ! -L "$p" ] && [ ! -e "$p" ]; }
+case $1 in
+  hash) if ours; then sha256sum <"$p"; elif free; then echo absent; else echo other; fi ;;
+  mode) ours && stat -c %a "$p" ;;
+  read) ours && cat "$p" ;;
+  stuck) lsattr -d "$p" "$d" 2>/dev/null | sed -n "s/^[^ ]*[ai][^ ]* //p" ;;
+  folder) [ -d "$d" ] ;;
+  write)
+    ours || free && mkdir -p "$d" && tmp=$(mktemp "$d/.aslwiz.XXXXXXXX") || exit
+    cat >"$tmp" && chmod "$3" "$tmp" && sync "$tmp" && mv -fT "$tmp" "$p" && sync "$d" || { rm -f "$tmp"; exit 1; }
+    ;;
+  rewrite) ours && cat >"$p" && chmod "$3" "$p" && sync "$p" ;;
+  chmod) ours && chmod "$3" "$p" ;;
+  drop) free || { ours && rm -f "$p" && sync "$d"; } ;;
+  rmdir) rmdir "$p" ;;
+  sweep) [ -L "$d" ] || rm -f "$d"/.aslwiz.????????
+esac'
+
+# In a home, root does nothing itself: it would follow what the user plants there. The
+# content comes and goes by pipe. said is what was printed; whoever runs as that user, and
+# so perhaps the user, decides what it says.
+in_home() { # ~USER OPERATION PATH [WORD]: sets said
+  said=$({
+    as_user "${1#?}" sh -c "$at_home" sh "$2" "$3" "${4:-}" 2>&1 && echo 0 || echo 1
+  } | timeout 90 head -c 2000)
+  set -- "${said##*"$nl"}"
+  said=${said%"$1"} said=${said%"$nl"}
+  [ "$1" = 0 ] || { [ -z "$said" ] || printf '%s\n' "$said" >&2 && return 1; }
+}
+
+gone() { # OWNER: whether it is a user that is not there, yet or any more
+  case $1 in "~"*) ! id -u "${1#?}" >/dev/null 2>&1 ;; *) false ;; esac
+}
+
+hash_of() { # PATH [OWNER]
+  case ${2:-} in
+    "~"*)
+      if gone "$2"; then
+        echo absent
+      else
+        in_home "$2" hash "$1" || said=other
+        echo "${said%% *}"
+      fi
+      return
+      ;;
+  esac
   if [ -f "$1" ]; then
     k=$(sha256sum <"$1") && echo "${k%% *}"
   elif [ -e "$1" ]; then
@@ -135,14 +197,38 @@ value_hash() { # N: of a setting's value, without its last newlines
   k=$(printf '%s' "$v" | sha256sum) && echo "${k%% *}"
 }
 
-hash_entry() { # KIND N PATH
-  if [ "$1" = file ]; then hash_of "$3"; else value_hash "$2"; fi
+hash_entry() { # KIND N PATH OWNER
+  if [ "$1" = file ]; then hash_of "$3" "$4"; else value_hash "$2"; fi
+}
+
+mode_of() { # PATH OWNER: its mode and owner; an owner need not have a name
+  case $2 in
+    "~"*) in_home "$2" mode "$1" && echo "$said $2" ;;
+    *) stat -c '%a %u:%g' -- "$1" ;;
+  esac
+}
+
+save_copy() { # PATH OWNER TO [-p]: in root's own folder
+  case $2 in
+    "~"*)
+      as_user "${2#?}" sh -c "$at_home" sh read "$1" 2>/dev/null | timeout 90 head -c 1048577 >"$3"
+      [ "$(hash_of "$3")" = "$(hash_of "$1" "$2")" ]
+      ;;
+    *) cp ${4:-} -- "$1" "$3" ;;
+  esac
 }
 
 # Puts a copy of SRC at PATH in one step; nobody sees half of it.
 install_file() { # SRC PATH MODE OWNER N
+  case $4 in
+    "~"*)
+      in_home "$4" write "$2" "$3" <"$1" && return 0
+      in_home "$4" sweep "$2" # it may have been killed
+      return 1
+      ;;
+  esac
   tmp=${2%/*}/.aslwiz-$id.$5
-  if cp -- "$1" "$tmp" && chown -- "$4" "$tmp" && chmod -- "$3" "$tmp" && sync "$tmp" && mv -fT -- "$tmp" "$2"; then
+  if cp --remove-destination -- "$1" "$tmp" && chown -h -- "$4" "$tmp" && chmod -- "$3" "$tmp" && sync "$tmp" && mv -fT -- "$tmp" "$2"; then
     sync "${2%/*}"
   else
     rm -f -- "$tmp"
@@ -150,10 +236,95 @@ install_file() { # SRC PATH MODE OWNER N
   fi
 }
 
+remove_file() { # PATH OWNER
+  case $2 in
+    "~"*) in_home "$2" drop "$1" ;;
+    *) rm -f -- "$1" && { [ ! -d "${1%/*}" ] || sync "${1%/*}"; } ;;
+  esac
+}
+
+make_folder() { # PATH OWNER: the one above it, noted for the way back
+  case $2 in
+    "~"*) in_home "$2" folder "$1" || printf '%s %s\n' "$2" "${1%/*}" >>"$T/dirs" ;;
+    *)
+      _k=${1%/*}
+      while [ ! -d "$_k" ]; do
+        printf -- '- %s\n' "$_k" >>"$T/dirs"
+        _k=${_k%/*}
+      done
+      (umask 022 && mkdir -p -- "${1%/*}")
+      ;;
+  esac
+}
+
+# Who may write to a folder can lead whoever writes below it elsewhere. _why is set to what
+# keeps root out: on the way to PATH, links followed, each folder must be root's alone.
+open_way() { # PATH, below $R
+  _why= _at= _rest=${1#/}/ _hops=0
+  while [ -d "$R$_at/" ]; do
+    case $ways in
+      *" $_at "*) ;;
+      *)
+        _k=$(stat -c '%u %g %a' -- "$R$_at/")
+        case $_k in
+          *[2367]) _why="everybody may write to ${_at:-/}" ;;
+          "$top "*[2367]?) case $(ls -ld -- "$R$_at/") in ??????????+*) _why="others than root may write to ${_at:-/} (getfacl ${_at:-/})" ;; esac ;;
+          *[2367]?) _why="group $(stat -c %G -- "$R$_at/") may write to ${_at:-/}" ;;
+        esac
+        case $_k in "${top% *} "*) ;; *) _why="${_at:-/} belongs to $(stat -c %U -- "$R$_at/")" ;; esac
+        [ -z "$_why" ] || return 0
+        ways="$ways$_at "
+        ;;
+    esac
+    [ -n "$_rest" ] || return 0
+    _k=${_rest%%/*} _rest=${_rest#*/}
+    case $_k in '' | .) continue ;; ..) _at=${_at%/*} && continue ;; esac
+    _at=$_at/$_k
+    [ -L "$R$_at" ] || continue
+    _hops=$((_hops + 1))
+    [ $_hops -lt 40 ] || { _why='its links lead in a circle' && return 0; }
+    _k=$(readlink -- "$R$_at") _at=${_at%/*}
+    case $_k in /*) _k=${_k#"$R"} _at= ;; esac
+    _rest=$_k/$_rest
+  done
+}
+ways=' ' top='0 0'
+[ -z "$R" ] || top=$(stat -c '%u %g' "$R/") # who stands in for root
+
+stuck() { # PATH OWNER: what of it and its folder nobody may change, not even root
+  case $2 in
+    "~"*) gone "$2" || { in_home "$2" stuck "$1" && [ -z "$said" ]; } || printf '%s\n' "$1" ;;
+    *)
+      _k=${1%/*}
+      until [ -d "$_k/" ]; do _k=${_k%/*}; done
+      lsattr -d -- "$1" "$_k/" 2>/dev/null | sed -n 's/^[^ ]*[ai][^ ]* //p'
+      ;;
+  esac
+}
+
+# Lists what cannot be written, or not safely, before anything of it is read.
+unwritable() {
+  while IFS=$tab read -r kind _ name _ _ _ owner <&9; do
+    [ "$kind" = file ] || continue
+    _why=
+    case $owner in "~"*) ;; *) open_way "$name" ;; esac
+    [ -z "$_why" ] || {
+      printf '%s\n' "$name: $_why: root does not write below a folder that somebody else may write to"
+      continue
+    }
+    real=$R$name
+    case $owner in "~"*) ;; *) real=$(readlink -m -- "$real") ;; esac
+    stuck "$real" "$owner" | while IFS= read -r k; do
+      k=${k#"$R"}
+      printf '%s\n' "$name: ${k%/} is immutable or append-only; chattr -ia ${k%/} lets it be changed"
+    done
+  done 9<"$T/manifest"
+}
+
 # Lists what is not as the plan saw it.
 drift() {
-  while IFS=$tab read -r kind n name before _ <&9; do
-    now=$(hash_entry "$kind" "$n" "$R$name")
+  while IFS=$tab read -r kind n name before _ _ owner <&9; do
+    now=$(hash_entry "$kind" "$n" "$R$name" "$owner")
     [ "$now" = "$before" ] || printf '%s\n' "$name"
   done 9<"$T/manifest"
 }
@@ -167,12 +338,18 @@ backup() {
       k=$(printf '%s' "$(cat "$T/before/$n")" | sha256sum)
       [ "${k%% *}" = "$before" ] || return 1
     else
-      real=$(readlink -m -- "$R$name") && [ -n "$real" ] || return 1
-      mode=- owner=-
+      mode=-
+      case $owner in
+        "~"*) real=$R$name ;;
+        *)
+          owner=-
+          real=$(readlink -m -- "$R$name") && [ -n "$real" ] || return 1
+          ;;
+      esac
       if [ "$before" != absent ]; then
-        cp -- "$real" "$T/before/$n" || return 1
+        save_copy "$real" "$owner" "$T/before/$n" || return 1
         [ "$(hash_of "$T/before/$n")" = "$before" ] || return 1
-        k=$(stat -c '%a %u:%g' -- "$real") || return 1 # an owner need not have a name
+        k=$(mode_of "$real" "$owner") || return 1
         mode=${k% *} owner=${k#* }
       fi
     fi
@@ -188,8 +365,8 @@ backup() {
 
 # What the step left behind: an undo must find exactly this.
 record_left() {
-  while IFS=$tab read -r kind n _ _ _ _ real _ <&9; do
-    printf '%s %s\n' "$n" "$(hash_entry "$kind" "$n" "$real")"
+  while IFS=$tab read -r kind n _ _ _ owner real _ <&9; do
+    printf '%s %s\n' "$n" "$(hash_entry "$kind" "$n" "$real" "$owner")"
   done 9<"$T/index" >"$T/left.new" && sync "$T/left.new" && mv "$T/left.new" "$T/left"
 }
 
@@ -224,21 +401,27 @@ quoted() { # prints its words so that they can be pasted
   echo
 }
 
-find_entry() { # PATH: sets n, before, after, real
-  while IFS=$tab read -r kind n before after _ _ real name <&9; do
-    [ "$kind $name" != "file $1" ] || return 0
+find_entry() { # PATH: sets n, before, after, real, and home, the user's whose it is
+  while IFS=$tab read -r kind n before after _ home real name <&9; do
+    [ "$kind $name" != "file $1" ] || break
   done 9<"$T/index"
-  die "$1: not among the files of this step"
+  [ "$kind $name" = "file $1" ] || die "$1: not among the files of this step"
+  case $home in "~"*) ;; *)
+    home=
+    open_way "$1"
+    [ -z "$_why" ] || die "$1: $_why: root does not write there"
+    ;;
+  esac
 }
 
 # What somebody saved while this step ran is not lost.
 keep_meanwhile() { # PATH, with its entry found
-  now=$(hash_of "$real")
+  now=$(hash_of "$real" "$home")
   case $now in
     absent | "$before" | "$after") return 0 ;;
     other) die "$1: is not a regular file any more" ;;
   esac
-  mkdir -p "$T/aside" && cp -p -- "$real" "$T/aside/$n.meanwhile" && sync "$T/aside/$n.meanwhile" ||
+  mkdir -p "$T/aside" && save_copy "$real" "$home" "$T/aside/$n.meanwhile" -p && sync "$T/aside/$n.meanwhile" ||
     die "$1: changed while this step ran, and that version could not be kept"
   echo "$1: changed while this step ran; that version is kept as $T/aside/$n.meanwhile"
 }
@@ -249,12 +432,7 @@ put() { # PATH: installs its new content
   while IFS=$tab read -r _ k _ _ _ mode owner <&9; do [ "$k" != "$n" ] || break; done 9<"$T/manifest"
   [ "$after" != absent ] || die "$1: is to be removed, not written"
   keep_meanwhile "$1"
-  k=${real%/*}
-  while [ ! -d "$k" ]; do
-    printf '%s\n' "$k" >>"$T/dirs"
-    k=${k%/*}
-  done
-  (umask 022 && mkdir -p -- "${real%/*}")
+  make_folder "$real" "$home"
   install_file "$T/new/$n" "$real" "$mode" "$owner" "$n"
 }
 
@@ -262,7 +440,7 @@ drop() { # PATH: removes the file
   echo "+ remove $1"
   find_entry "$1"
   keep_meanwhile "$1"
-  rm -f -- "$real"
+  remove_file "$real" "$home"
 }
 
 run() { # CMD...
@@ -516,13 +694,18 @@ job() {
   trap 'stop_script "stopped on request"' USR1
   trap 'stop_script "stopped: it ran longer than its limit of $limit s"' USR2
   trap 'on_term' TERM
-  boot=$(boot_id) since=$(date +%s) up=$(uptime_s) pid=$$
+  boot=$(boot_id) since=$(date +%s) up=$(uptime_s) pid=$$ start=$(start_of $$)
   if guard_stays; then
     set_state refused 'the guard of another step is armed'
     exit 0
   fi
   sweep
   set_state running ''
+  detail=$(unwritable)
+  if [ -n "$detail" ]; then
+    set_state refused 'some files cannot be changed safely; nothing was done'
+    exit 0
+  fi
   detail=$(drift)
   if [ -n "$detail" ]; then
     set_state refused 'the server changed since the plan was made; nothing was done'
@@ -556,9 +739,18 @@ sweep() {
   rm -f "$U.new" "$units/.$guard_unit.new" "$units/.$watch_unit.new"
   for k in "$T"/../*/index; do
     [ -e "$k" ] || continue
-    o=${k%/index} o=${o##*/}
-    while IFS=$tab read -r _ n _ _ _ _ real _ <&9; do
-      [ ! -e "${real%/*}/.aslwiz-$o.$n" ] || rm -f -- "${real%/*}/.aslwiz-$o.$n"
+    o=${k%/index} cut=
+    ! grep -qs -e '^state=running$' -e '^state=proving$' "$o/status" "$o/undo" || cut=1
+    o=${o##*/}
+    while IFS=$tab read -r kind n _ _ _ owner real name <&9; do
+      [ "$kind" = file ] || continue
+      case $owner in
+        "~"*) [ -z "$cut" ] || gone "$owner" || in_home "$owner" sweep "$real" ;;
+        *)
+          tmp=${real%/*}/.aslwiz-$o.$n
+          [ ! -e "$tmp" ] || { open_way "$name" && [ -z "$_why" ] && rm -f -- "$tmp"; }
+          ;;
+      esac
     done 9<"$k"
   done
   for k in "$T"/../*/reserve "$T"/../*/spare; do
@@ -900,45 +1092,80 @@ settle_disarmed() {
 
 # --- the way back -----------------------------------------------------------
 
-keep_aside() { # N PATH: neither what was there nor what the step left
+keep_aside() { # N PATH OWNER: neither what was there nor what the step left
   mkdir -p "$T/aside"
   k=$T/aside/$1
   while [ -e "$k" ]; do k=$k+; done # an earlier version
-  if cp -p -- "$2" "$k" && sync "$k"; then
+  if save_copy "$2" "$3" "$k" -p && sync "$k"; then
     add_detail "$2: changed by somebody else; that version is kept as $k"
+  elif [ "${3#"~"}" != "$3" ]; then
+    rm -f "$k"
+    add_detail "$2: changed by its user, and that version could not be kept: left as it is"
+    return 1
   else
     k=${2%/*}/.aslwiz-kept-$id.$1
     while [ -e "$k" ]; do k=$k+; done
     mv -f -- "$2" "$k" && add_detail "$2: changed by somebody else; that version is kept as $k"
+    return 0
   fi
+}
+
+# What cannot be put back, or not safely, is left alone, and said once.
+left_alone() { # NAME OWNER
+  _why=
+  if gone "$2"; then
+    _why="there is no user ${2#?} any more"
+  else
+    case $2 in "~"*) ;; *) open_way "$1" ;; esac
+  fi
+  [ -n "$_why" ] || return 1
+  case $detail in *"$1: $_why"*) ;; *) add_detail "$1: $_why: left as it is" ;; esac
 }
 
 restore_files() {
   [ -e "$T/index" ] || return 0
-  while IFS=$tab read -r kind n before after mode owner real _ <&9; do
+  while IFS=$tab read -r kind n before after mode owner real name <&9; do
     [ "$kind" = file ] || continue
-    rm -f -- "${real%/*}/.aslwiz-$id.$n"
-    now=$(hash_of "$real")
+    ! left_alone "$name" "$owner" || continue
+    case $owner in "~"*) in_home "$owner" sweep "$real" ;; *) rm -f -- "${real%/*}/.aslwiz-$id.$n" ;; esac
+    now=$(hash_of "$real" "$owner")
     if [ "$now" = "$before" ]; then
-      [ "$now" = absent ] || { chown -- "$owner" "$real" && chmod -- "$mode" "$real"; }
+      [ "$now" = absent ] || set_mode "$real" "$mode" "$owner"
       continue
     fi
     echo "restoring ${real#"$R"}"
+    case $now:$owner in "other:~"*) continue ;; esac # what it is, its user alone knows
     case $now in
       absent | other) ;;
-      *) is_ours "$n" "$now" "$after" || keep_aside "$n" "$real" ;;
+      *) is_ours "$n" "$now" "$after" || keep_aside "$n" "$real" "$owner" || continue ;;
     esac
     if [ "$before" = absent ]; then
-      rm -f -- "$real" && sync "${real%/*}"
+      remove_file "$real" "$owner"
       continue
     fi
-    (umask 022 && mkdir -p -- "${real%/*}")
+    case $owner in "~"*) ;; *) (umask 022 && mkdir -p -- "${real%/*}") ;; esac
     install_file "$T/before/$n" "$real" "$mode" "$owner" "$n" || {
-      cat "$T/before/$n" >"$real" && chown -- "$owner" "$real" && chmod -- "$mode" "$real" && sync "$real" &&
+      write_over "$T/before/$n" "$real" "$mode" "$owner" &&
         add_detail "$real: written in place, there was no room for a second copy"
     }
   done 9<"$T/index"
-  [ ! -e "$T/dirs" ] || while IFS= read -r k; do rmdir -- "$k" 2>/dev/null; done <"$T/dirs"
+  [ ! -e "$T/dirs" ] || while read -r owner k; do
+    case $owner in "~"*) gone "$owner" || in_home "$owner" rmdir "$k" </dev/null ;; *) rmdir -- "$k" ;; esac 2>/dev/null
+  done <"$T/dirs"
+}
+
+set_mode() { # PATH MODE OWNER
+  case $3 in
+    "~"*) in_home "$3" chmod "$1" "$2" ;;
+    *) chown -- "$3" "$1" && chmod -- "$2" "$1" ;;
+  esac
+}
+
+write_over() { # SRC PATH MODE OWNER
+  case $4 in
+    "~"*) in_home "$4" rewrite "$2" "$3" <"$1" ;;
+    *) cat "$1" >"$2" && set_mode "$2" "$3" "$4" && sync "$2" ;;
+  esac
 }
 
 restore_settings() {
@@ -956,8 +1183,12 @@ not_back() {
   patience=${ASLWIZ_PATIENCE:-15}
   while IFS=$tab read -r kind n before _ mode owner real name <&9; do
     if [ "$kind" = file ]; then
-      now=$(hash_of "$real")
-      [ "$now" = absent ] || [ "$(stat -c '%a %u:%g' -- "$real")" = "$mode $owner" ] || now=other
+      if left_alone "$name" "$owner"; then
+        gone "$owner" || printf '%s\n' "$name: not restored"
+        continue
+      fi
+      now=$(hash_of "$real" "$owner")
+      [ "$now" = absent ] || [ "$(mode_of "$real" "$owner")" = "$mode $owner" ] || now=other
       [ "$now" = "$before" ] || printf '%s\n' "$name: not restored"
     elif [ -e "$T/set/$n.write" ]; then
       while :; do
@@ -1012,7 +1243,7 @@ say_restored() { # STATE REASON
 undo() {
   exec >>"$T/log" 2>&1 </dev/null
   was=$state
-  S=$T/undo boot=$(boot_id) pid=$$ detail=
+  S=$T/undo boot=$(boot_id) pid=$$ start=$(start_of $$) detail=
   case $was in
     done | failed | stopped | running | broken) ;;
     *)
@@ -1026,12 +1257,16 @@ undo() {
   fi
   set_state running ''
   # shellcheck disable=SC2094 # the index is only read
-  while [ -e "$T/index" ] && IFS=$tab read -r kind n before after _ _ real name <&9; do
+  while [ -e "$T/index" ] && IFS=$tab read -r kind n before after _ owner real name <&9; do
     [ "$kind" = file ] || [ -e "$T/set/$n.write" ] || continue
-    now=$(hash_entry "$kind" "$n" "$real")
+    ! gone "$owner" || continue
+    _why=
+    case $kind:$owner in setting:* | "file:~"*) ;; *) open_way "$name" ;; esac
+    [ -z "$_why" ] || { add_detail "$name: $_why: root does not write there" && continue; }
+    now=$(hash_entry "$kind" "$n" "$real" "$owner")
     [ "$now" != "$before" ] && ! is_ours "$n" "$now" "$after" || continue
     add_detail "$name: changed since this step"
-    [ "$kind" = setting ] || show_change "$n" "$real"
+    [ "$kind" = setting ] || show_change "$n" "$real" "$owner"
   done 9<"$T/index"
   if [ -n "$detail" ]; then
     set_state refused 'somebody changed what this step left; nothing was undone'
@@ -1058,11 +1293,12 @@ undo() {
 keep_redo() {
   rm -rf "$T/redo" "$T/undo.proved" "$T/undo.hurry"
   mkdir -p "$T/redo" || return 1
-  while IFS=$tab read -r kind n _ _ _ _ real _ <&9; do
+  while IFS=$tab read -r kind n _ _ _ owner real _ <&9; do
     if [ "$kind" = setting ]; then
       [ ! -e "$T/set/$n.write" ] || timeout 30 sh "$T/set/$n.read" </dev/null >"$T/redo/$n" 2>/dev/null || return 1
-    elif [ -e "$real" ]; then
-      cp -p -- "$real" "$T/redo/$n" || return 1
+    elif [ "$(hash_of "$real" "$owner")" != absent ]; then
+      save_copy "$real" "$owner" "$T/redo/$n" || return 1
+      mode_of "$real" "$owner" >"$T/redo/$n.mode" || return 1
     fi
   done 9<"$T/index"
 }
@@ -1098,35 +1334,38 @@ not_redone() { # WHAT
 redo() {
   S=$T/status
   set_state "$was" '' # first: whatever becomes of this, it is not undone
-  while IFS=$tab read -r kind n before _ _ _ real name <&9; do
+  while IFS=$tab read -r kind n before _ _ owner real name <&9; do
     if [ "$kind" = setting ]; then
       [ -e "$T/redo/$n" ] || continue
       timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/redo/$n"
       continue
     fi
-    case $(hash_of "$real") in "$before" | absent | other) ;; *) keep_aside "$n" "$real" ;; esac
+    ! left_alone "$name" "$owner" || continue
+    now=$(hash_of "$real" "$owner")
+    case $now:$owner in "other:~"*) not_redone "$name: not put back" && continue ;; esac
+    case $now in "$before" | absent | other) ;; *) keep_aside "$n" "$real" "$owner" || continue ;; esac
     if [ ! -e "$T/redo/$n" ]; then
-      rm -f -- "$real"
+      remove_file "$real" "$owner"
     else
-      k=$(stat -c '%a %u:%g' -- "$T/redo/$n") && (umask 022 && mkdir -p -- "${real%/*}") &&
-        install_file "$T/redo/$n" "$real" "${k% *}" "${k#* }" "$n"
+      read -r mode k <"$T/redo/$n.mode" && make_folder "$real" "$k" && install_file "$T/redo/$n" "$real" "$mode" "$k" "$n"
     fi || not_redone "$name: not put back"
   done 9<"$T/index"
   for line in "$T"/after/*; do
     [ ! -e "$line" ] || timeout 90 sh "$T/tx.sh" line "$line" </dev/null || not_redone "failed: $(head -n 1 "$line")"
   done
-  while IFS=$tab read -r kind n _ _ _ _ real name <&9; do
+  while IFS=$tab read -r kind n _ _ _ owner real name <&9; do
     [ -e "$T/redo/$n" ] || continue
     if [ "$kind" = setting ]; then
       [ "$(value_hash "$n")" = "$(printf '%s' "$(cat "$T/redo/$n")" | sha256sum | cut -d ' ' -f 1)" ]
     else
-      [ "$(hash_of "$real")" = "$(hash_of "$T/redo/$n")" ]
+      [ "$(hash_of "$real" "$owner")" = "$(hash_of "$T/redo/$n")" ]
     fi || not_redone "$name: is not what the step had left"
   done 9<"$T/index"
   S=$T/undo
 }
 
-show_change() { # N PATH
+show_change() { # N PATH OWNER
+  case $3 in "~"*) return 0 ;; esac # nobody else's to read
   [ -f "$2" ] && [ -f "$T/new/$1" ] || return 0
   while IFS=$tab read -r _ k _ _ _ mode _ <&8; do [ "$k" != "$1" ] || break; done 8<"$T/manifest"
   # neither what is there now nor what the step left may be a secret

@@ -123,7 +123,11 @@ func (s *shell) put(path string) error {
 	s.say("+ write " + path)
 	for _, f := range s.r.tx.Files {
 		if f.Path == path && !f.Remove {
-			s.m.writeAs(path, string(f.After), f.Mode, f.Owner)
+			owner := f.Owner
+			if f.User != "" {
+				owner = f.User + ":" + f.User
+			}
+			s.m.writeAs(path, string(f.After), f.Mode, owner)
 			return nil
 		}
 	}

@@ -70,10 +70,6 @@ func userForms() []form {
 			}
 			return nil
 		}),
-		lineForm(`run install -d -m 700 -o \S+ -g \S+ (\S+)`, func(s *shell, w []string) error {
-			s.say("+ install -d -m 700 " + w[1])
-			return nil
-		}),
 		lineForm(`run visudo -cqf (\S+) \|\| \{ drop \S+; exit 1; \}`, func(s *shell, w []string) error {
 			s.say("+ visudo -cqf " + w[1])
 			return nil

@@ -154,10 +154,12 @@ var passwdName = regexp.MustCompile(`passwd -S (\S+)`)
 func (m *machine) userAnswer(p remote.Probe, name string) remote.Answer {
 	text := "keyfile .ssh/authorized_keys .ssh/authorized_keys2\n"
 	if u := m.users[name]; u != nil {
-		text += fmt.Sprintf("home %s\nshell /bin/bash\ngroup %s\ngroups %s\n", u.home, u.group, strings.Join(u.groups, " "))
+		own := fmt.Sprintf("1002 %s %s ", name, u.group)
+		text += fmt.Sprintf("home %s\nshell /bin/bash\nuid 1002\ngroup %s\ngroups %s\nin %s755 directory\n", u.home, u.group, strings.Join(u.groups, " "), own)
 		if f := m.files[u.home+"/.ssh/authorized_keys"]; f != nil {
-			text += "keys " + base64.StdEncoding.EncodeToString([]byte(f.text)) + "\n"
+			text += ".ssh " + own + "700 directory\nauthorized_keys " + own + "600 regular file\nkeys " + base64.StdEncoding.EncodeToString([]byte(f.text)) + "\n"
 		}
+		text += "whole\n"
 	}
 	return said(p, text)
 }

@@ -19,6 +19,7 @@ func TestLab(t *testing.T) {
 		{"locks", locks},
 		{"removals", removals},
 		{"no sudo", noSudo},
+		{"homes", homes},
 		{"the wizard on the container", wizardOnTheContainer},
 		{"trouble", trouble},
 		{"beside others", besideTheFirewall},
