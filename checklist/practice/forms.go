@@ -101,7 +101,12 @@ func fileForms() []form {
 			}
 			return nil
 		}),
-		lineForm(`(?:run )?/etc/network/firewall\.sh`, func(s *shell, _ []string) error { return s.m.loadRules() }),
+		lineForm(`(run )?/etc/network/firewall\.sh`, func(s *shell, w []string) error {
+			if w[1] != "" {
+				s.say("+ /etc/network/firewall.sh")
+			}
+			return s.m.loadRules()
+		}),
 		lineForm(`run ifup --no-act --force --all`, func(s *shell, _ []string) error {
 			s.say("+ ifup --no-act --force --all")
 			if len(s.m.readInterfaces(s.m.cardName()).addrs) == 0 {
