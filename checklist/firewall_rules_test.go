@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"aslwiz/remote"
 )
 
 // TestFirewallScript holds the whole script for each kind of answer.
@@ -186,5 +189,18 @@ func TestOtherFirewallsRead(t *testing.T) {
 	}
 	if c := judgeFirewalls("nftables\nufw\n"); len(c.Notes) != 2 || c.Now != "nftables, ufw" {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestARestartCanBeRolledBack: a unit that runs and is only restarted, because the rules
+// changed, has its state kept. The restart may fail, and would leave it failed.
+func TestARestartCanBeRolledBack(t *testing.T) {
+	r := newReplay(t, "debian12-done")
+	in := r.in(t)
+	in.Answers.Firewall.Ports = []string{"9099/tcp"}
+	p := r.plan(t, in, stepFirewall)
+	tx := p.Transaction(time.Now(), 0)
+	if !slices.ContainsFunc(tx.Settings, func(s remote.SettingChange) bool { return s.Name == firewallUnit }) {
+		t.Errorf("the state of %s is not kept: %+v", firewallUnit, tx.Settings)
 	}
 }

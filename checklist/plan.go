@@ -199,11 +199,11 @@ func (s StepPlan) Transaction(now time.Time, guard time.Duration) remote.Transac
 	}
 	after := map[string]bool{}
 	for _, c := range s.Changes {
+		tx.Settings = append(tx.Settings, c.Settings...)
 		if c.Same {
 			continue
 		}
 		tx.Files = append(tx.Files, c.Files...)
-		tx.Settings = append(tx.Settings, c.Settings...)
 		for _, l := range c.After {
 			if !after[l] {
 				after[l] = true

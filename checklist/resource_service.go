@@ -42,8 +42,14 @@ func (s Service) Compare(answers []remote.Answer) (Change, error) {
 	}
 	active := u.Active == "active"
 	enabled := u.Enabled == "enabled" || u.Enabled == "static" || u.Enabled == "alias" || u.Enabled == "generated"
+	state := []remote.SettingChange{{
+		Name: s.Unit, Read: serviceRead(s.Unit), Write: serviceWrite(s.Unit), Before: settingHash(answers[1]),
+	}}
 	if active && enabled {
 		c.Same = true
+		if s.Restart { // which may fail: a roll-back must leave it running as it was
+			c.Settings = state
+		}
 		return c, nil
 	}
 	if u.Enabled == "masked" {
@@ -58,9 +64,7 @@ func (s Service) Compare(answers []remote.Answer) (Change, error) {
 	if s.Restart {
 		c.Script, c.OnChange = append(c.Script, c.OnChange...), nil
 	}
-	c.Settings = []remote.SettingChange{{
-		Name: s.Unit, Read: serviceRead(s.Unit), Write: serviceWrite(s.Unit), Before: settingHash(answers[1]),
-	}}
+	c.Settings = state
 	return c, nil
 }
 

@@ -245,6 +245,9 @@ chmod 755 /usr/sbin/iptables-restore`)
 		t.Errorf("it failed for another reason:\n%s", said)
 	}
 	n.rolledBack(t)
+	if unit := on(t, Busy, "systemctl is-active aslwiz-firewall; :"); unit != "active" {
+		t.Errorf("after the roll-back the unit is %s", unit)
+	}
 }
 
 // undone takes aslwiz's rules away, and nothing else.
