@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -24,41 +22,15 @@ func openToOthers(file string) string {
 	return fmt.Sprintf("others can read it (mode %04o), so it is not used: chmod 600 %s", info.Mode().Perm(), file)
 }
 
-// checkConfigModes refuses an ssh_config that others can write, as ssh(1) does: who
+// checkConfigMode refuses an ssh_config that others can write, as ssh(1) does: who
 // writes it chooses the server, the key and the jump host. A file that is not there
 // is none of its business.
-func checkConfigModes(file, dir string, depth int) error {
+func checkConfigMode(file string) error {
 	info, err := os.Stat(file)
-	if err != nil || depth > 16 {
+	if err != nil || !badOwner(info) && !othersWrite(info) {
 		return nil
 	}
-	if badOwner(info) || othersWrite(info) {
-		return fmt.Errorf("%s: others than you can write it (mode %04o); check what it says, then chown and chmod go-w it", file, info.Mode().Perm())
-	}
-	text, err := localfile.Read(file, localfile.MaxSSHConfig)
-	if err != nil {
-		return nil
-	}
-	for line := range bytes.Lines(text) {
-		words := strings.Fields(strings.Replace(string(line), "=", " ", 1))
-		if len(words) < 2 || !strings.EqualFold(words[0], "include") {
-			continue
-		}
-		for _, pattern := range words[1:] {
-			if rest, home := strings.CutPrefix(pattern, "~/"); home {
-				pattern = filepath.Join(filepath.Dir(dir), rest)
-			} else if !filepath.IsAbs(pattern) {
-				pattern = filepath.Join(dir, pattern)
-			}
-			found, _ := filepath.Glob(pattern)
-			for _, f := range found {
-				if err := checkConfigModes(f, dir, depth+1); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
+	return fmt.Errorf("%s: others than you can write it (mode %04o); check what it says, then chown and chmod go-w it", file, info.Mode().Perm())
 }
 
 // checkRevoked compares a host key with the files of ssh_config's RevokedHostKeys. One

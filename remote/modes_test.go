@@ -51,9 +51,12 @@ func TestAnSSHConfigThatOthersCanWrite(t *testing.T) {
 		"group":   {func(a *admin) { chmod(a.t, a.write(".ssh/config", "Host x\n"), 0o664) }, ".ssh/config"},
 		"anybody": {func(a *admin) { chmod(a.t, a.write(".ssh/config", "Host x\n"), 0o606) }, ".ssh/config"},
 		"included": {func(a *admin) {
-			a.write(".ssh/config", "Include conf.d/*\n")
+			a.write(".ssh/config", "Include "+a.file(".ssh/conf.d/*")+"\n")
 			chmod(a.t, a.write(".ssh/conf.d/a", "Host x\n"), 0o666)
 		}, "conf.d/a"},
+		"including itself, often": {func(a *admin) {
+			chmod(a.t, a.write(".ssh/config", strings.Repeat("Include "+a.file(".ssh/config")+"\n", 10)), 0o620)
+		}, ".ssh/config"},
 		"named by the admin": {func(a *admin) {
 			a.opts.SSHConfig = a.write("other", "Host x\n")
 			chmod(a.t, a.opts.SSHConfig, 0o666)

@@ -14,8 +14,6 @@ import (
 	"strings"
 
 	"github.com/kevinburke/ssh_config"
-
-	"aslwiz/remote/localfile"
 )
 
 // maxHops bounds how far jump hosts of jump hosts are followed.
@@ -38,12 +36,8 @@ func readSSHConfig(file string) (*sshConfig, error) {
 	if optional {
 		file = filepath.Join(home, ".ssh", "config")
 	}
-	if optional { // one that was named is read whoever owns it, as ssh -F does
-		if err := checkConfigModes(file, filepath.Dir(file), 0); err != nil {
-			return nil, err
-		}
-	}
-	text, err := localfile.Read(file, localfile.MaxSSHConfig)
+	in := includes{seen: map[string]bool{}, strict: optional} // one that was named is read whoever owns it, as ssh -F does
+	text, err := in.read(file)
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		text, err = nil, nil
 	}
@@ -51,7 +45,7 @@ func readSSHConfig(file string) (*sshConfig, error) {
 		return nil, err
 	}
 	text = dropMatch(text)
-	if err := checkIncludes(text, map[string]bool{}); err != nil {
+	if err := in.check(text); err != nil {
 		return nil, fmt.Errorf("%s: Include: %w", file, err)
 	}
 	config, err := ssh_config.DecodeBytes(text)

@@ -12,10 +12,25 @@ import (
 // maxIncludes bounds how many files a configuration brings in.
 const maxIncludes = 200
 
-// checkIncludes reads the files that an Include names, and theirs, before the parser
-// does: it would wait for a named pipe, and read a device to its end. seen are those
-// that were read.
-func checkIncludes(text []byte, seen map[string]bool) error {
+// includes are the files that a configuration brings in.
+type includes struct {
+	seen   map[string]bool
+	strict bool // none may be one that others can write
+}
+
+// read reads a file of the configuration, within its limit.
+func (in includes) read(file string) ([]byte, error) {
+	if in.strict {
+		if err := checkConfigMode(file); err != nil {
+			return nil, err
+		}
+	}
+	return localfile.Read(file, localfile.MaxSSHConfig)
+}
+
+// check reads the files that an Include names, and theirs, each once, before the
+// parser does: it would wait for a named pipe, and read a device to its end.
+func (in includes) check(text []byte) error {
 	home := ""
 	if u, err := user.Current(); err == nil {
 		home = u.HomeDir // where the parser looks, whatever HOME says
@@ -35,21 +50,28 @@ func checkIncludes(text []byte, seen map[string]bool) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
-			for _, file := range found {
-				if seen[file] {
-					continue
-				}
-				if seen[file] = true; len(seen) > maxIncludes {
-					return fmt.Errorf("it brings in more than %d files", maxIncludes)
-				}
-				included, err := localfile.Read(file, localfile.MaxSSHConfig)
-				if err == nil {
-					err = checkIncludes(included, seen)
-				}
-				if err != nil {
-					return err
-				}
+			if err := in.checkAll(found); err != nil {
+				return err
 			}
+		}
+	}
+	return nil
+}
+
+func (in includes) checkAll(files []string) error {
+	for _, file := range files {
+		if in.seen[file] {
+			continue
+		}
+		if in.seen[file] = true; len(in.seen) > maxIncludes {
+			return fmt.Errorf("it brings in more than %d files", maxIncludes)
+		}
+		text, err := in.read(file)
+		if err == nil {
+			err = in.check(text)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
