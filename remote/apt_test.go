@@ -213,10 +213,27 @@ func TestAptRemovesOnlyWhatWasAgreed(t *testing.T) {
 			if done := strings.Contains(log, "did "); done != (tt.want == TxDone) {
 				t.Errorf("installed: %t\n%s", done, log)
 			}
-			if noRemove := strings.Contains(log, "--no-remove -- ntpsec\n"); tt.want == TxDone && noRemove != (tt.removes == "") {
+			if noRemove := strings.Contains(log, "--no-remove install -y -- ntpsec\n"); tt.want == TxDone && noRemove != (tt.removes == "") {
 				t.Errorf("--no-remove: %t\n%s", noRemove, log)
 			}
 		})
+	}
+}
+
+// What apt would remove may change while somebody else's apt is waited for.
+func TestAptAsksAgainAfterItWaited(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.installStub("")
+	m.stub("apt-get", `taken=$ASLWIZ_ROOT/taken
+case "$*" in
+  -s*) if [ -e "$taken" ]; then echo "Remv chrony [4.3-2]"; else echo "Remv systemd-timesyncd [252]"; fi ;;
+  *) if [ -e "$taken" ]; then echo "did $*"; else : >"$taken"; echo "E: Could not get lock /var/lib/dpkg/lock. It is held by process 1 (x)"; exit 100; fi ;;
+esac`)
+	m.stage(Transaction{Step: "s", Script: "apt_install 'systemd-timesyncd' ntpsec\n"})
+	m.run("run")
+	if st := m.want(TxFailed); !strings.HasPrefix(st.Reason, "apt would remove chrony, which the plan does not name") || strings.Contains(m.tx("log"), "did ") {
+		t.Errorf("%+v\n%s", st, m.tx("log"))
 	}
 }
 

@@ -35,7 +35,7 @@ U=$T/../../unproved
 L=$T/log # see log_to
 id= step= limit=3600 guard= through= reboots= atboot= chain= undecided=0
 state=staged code=0 reason= since=0 boot= up=0 ended= pid= start= detail=
-apt_patience=${ASLWIZ_APT_PATIENCE:-600} unfetched=
+apt_patience=${ASLWIZ_APT_PATIENCE:-600} unfetched= removable= keep=
 nl='
 '
 
@@ -487,21 +487,26 @@ $_n
   fi
   # shellcheck disable=SC2086 # one word a package
   set -- $_names
+  removable=$_may _installed=0
+  apt_get install -y -- "$@" || _installed=$?
+  removable=
+  return $_installed
+}
+
+# Asked each time before apt-get begins: what it would do may change while a lock is waited
+# for. Sets keep to the option that holds apt-get to what was asked.
+only_agreed() { # ARGS...
   _no= _gone=
   for _n in $(would_remove "$@"); do
     _gone="$_gone $_n"
-    case $_may in *" $_n "*) ;; *) _no="$_no, $_n" ;; esac
+    case $removable in *" $_n "*) ;; *) _no="$_no, $_n" ;; esac
   done
   if [ -n "$_no" ]; then
     because "apt would remove ${_no#, }, which the plan does not name; nothing was installed. If that may go, add it to packages.remove in the answers"
-    return 100
+    return 1
   fi
-  if [ -z "$_gone" ]; then
-    apt_get install -y --no-remove -- "$@"
-  else
-    echo "apt removes$_gone, as the plan says"
-    apt_get install -y -- "$@"
-  fi
+  keep=
+  if [ -z "$_gone" ]; then keep=--no-remove; else echo "apt removes$_gone, as the plan says"; fi
 }
 
 offered() { # NAME...: prints those that apt could install, one a line
@@ -516,8 +521,8 @@ offered() { # NAME...: prints those that apt could install, one a line
 }
 
 # A simulation needs no lock and changes nothing. Where it fails, apt-get itself will say why.
-would_remove() { # NAME...: prints what apt-get would remove
-  apt-get -s -q -y install -- "$@" 2>/dev/null </dev/null | sed -n 's/^\(Remv\|Purg\) \([^ ]*\).*/\2/p'
+would_remove() { # ARGS...: prints what apt-get would remove
+  apt-get -s -q "$@" 2>/dev/null </dev/null | sed -n 's/^\(Remv\|Purg\) \([^ ]*\).*/\2/p'
 }
 
 # apt-get, without a question and without a terminal. Its progress goes to the
@@ -553,9 +558,11 @@ try_apt() { # ARGS...
   while :; do
     rm -f "$T/cause"
     wait_for_apt
+    keep=
+    if [ -n "$removable" ]; then only_agreed "$@" || return 100; fi
     _at=$(stat -c %s "$T/log" 2>/dev/null) || _at=0
     _a=0
-    run_apt "$@" || _a=$?
+    run_apt $keep "$@" || _a=$?
     _w=$(complaints "$_at")
     case $_a:$_w in
       0:*'ailed to fetch '*) unfetched=$(printf '%s\n' "$_w" | why_apt) ;; # apt-get makes do with old lists, or none

@@ -218,7 +218,7 @@ func (s *shell) install(flag string, names, gone []string) error {
 	if err := s.aptLock(); err != nil {
 		return err
 	}
-	s.say("+ apt-get install -y " + flag + "-- " + strings.Join(names, " "))
+	s.say("+ apt-get " + flag + "install -y -- " + strings.Join(names, " "))
 	s.say("Reading package lists...", "Building dependency tree...", "Reading state information...")
 	todo := s.m.closure(names)
 	size := 0
