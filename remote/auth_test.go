@@ -130,13 +130,18 @@ func TestWrongSecretIsSentOnce(t *testing.T) {
 
 // A slip on Enter is no try: three of them are a ban.
 func TestAnEmptyPasswordIsNotSent(t *testing.T) {
-	for _, cfg := range []remotetest.Config{{Password: "hunter2"}, {Interactive: []remotetest.Prompt{{Text: "Password: ", Answer: "hunter2"}}}} {
-		a, s, _ := known(t, cfg)
-		a.opts.Ask = func(context.Context, remote.Question) (remote.Secret, error) { return remote.Secret{}, nil }
-		_, err := a.dial(at(s))
-		if !errors.Is(err, remote.ErrConnect) || !strings.Contains(err.Error(), "no password was typed") || s.Answered()+len(s.Attempts("password")) != 0 {
-			t.Errorf("%v; sent %v", err, s.Attempts(""))
-		}
+	for method, cfg := range map[string]remotetest.Config{
+		"password":    {Password: "hunter2"},
+		"interactive": {Interactive: []remotetest.Prompt{{Text: "Password: ", Answer: "hunter2"}}},
+	} {
+		t.Run(method, func(t *testing.T) {
+			a, s, _ := known(t, cfg)
+			a.opts.Ask = func(context.Context, remote.Question) (remote.Secret, error) { return remote.Secret{}, nil }
+			_, err := a.dial(at(s))
+			if !errors.Is(err, remote.ErrConnect) || !strings.Contains(err.Error(), "no password was typed") || s.Answered()+len(s.Attempts("password")) != 0 {
+				t.Errorf("%v; sent %v", err, s.Attempts(""))
+			}
+		})
 	}
 }
 
