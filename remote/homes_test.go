@@ -86,6 +86,35 @@ var plants = []struct {
 	{"no folder, and a link to root's", `rm -rf "$H/.ssh"; ln -s "$R/etc" "$H/.ssh"`, true, `rm -r "$H/.ssh"`},
 }
 
+// Whoever runs as the user is perhaps that user, by ptrace(2): what it prints is one word of
+// letters and digits to root, and nothing that makes a line of root's list of files.
+func TestHomeSaysNothingButAWord(t *testing.T) {
+	t.Parallel()
+	r := newResident(t)
+	become := `shift 3; exec "$@"`
+	if os.Getuid() == 0 {
+		path, err := exec.LookPath("runuser")
+		if err != nil {
+			t.Skip(err)
+		}
+		become = "exec " + path + ` "$@"`
+	}
+	r.stub("runuser", `if [ "$8" = mode ]; then
+  printf '600 root:root\t/x\t/x\nfile\t9\tabsent\t0\t-\t-\t%s/etc/shadow\t/etc/shadow\n600\n' "$ASLWIZ_ROOT"
+else
+  `+become+`
+fi`)
+	tx := r.keys(hashOf([]byte(oldKeys)))
+	tx.Script = "false\n"
+	r.stage(tx)
+	r.run("run")
+	if index := r.tx("index"); strings.Contains(index, "shadow") {
+		t.Errorf("the user wrote into root's list:\n%s", index)
+	}
+	r.run("restore", "asked for")
+	r.unharmed()
+}
+
 func (r *resident) plant(script string) {
 	r.t.Helper()
 	cmd := exec.CommandContext(r.t.Context(), "sh", "-c", "set -e; "+script)
@@ -102,7 +131,10 @@ func (r *resident) plant(script string) {
 func (r *resident) unharmed() {
 	r.t.Helper()
 	fi, err := os.Stat(r.root + "/etc/shadow")
-	if err != nil || fi.Mode().Perm() != 0o600 || int(fi.Sys().(*syscall.Stat_t).Uid) != os.Getuid() || r.read("/etc/shadow") != "root's\n" {
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if fi.Mode().Perm() != 0o600 || int(fi.Sys().(*syscall.Stat_t).Uid) != os.Getuid() || r.read("/etc/shadow") != "root's\n" {
 		r.t.Errorf("root's file is %v, %q: %v", fi.Mode(), r.read("/etc/shadow"), err)
 	}
 	if fi, err = os.Stat(r.root + "/etc"); err != nil || int(fi.Sys().(*syscall.Stat_t).Uid) != os.Getuid() || fi.Mode().Perm() != 0o755 {

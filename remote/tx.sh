@@ -156,8 +156,8 @@ case $1 in
 esac'
 
 # In a home, root does nothing itself: it would follow what the user plants there. The
-# content comes and goes by pipe. said is what was printed; whoever runs as that user, and
-# so perhaps the user, decides what it says.
+# content comes and goes by pipe. said is the first word of what was printed. Whoever runs as
+# that user, and so perhaps the user, decides what it says: of letters and digits it must be.
 in_home() { # ~USER OPERATION PATH [WORD]: sets said
   said=$({
     as_user "${1#?}" sh -c "$at_home" sh "$2" "$3" "${4:-}" 2>&1 && echo 0 || echo 1
@@ -165,6 +165,8 @@ in_home() { # ~USER OPERATION PATH [WORD]: sets said
   set -- "${said##*"$nl"}"
   said=${said%"$1"} said=${said%"$nl"}
   [ "$1" = 0 ] || { [ -z "$said" ] || printf '%s\n' "$said" >&2 && return 1; }
+  said=${said%% *}
+  case $said in *[!0-9a-z]*) said= && return 1 ;; esac
 }
 
 gone() { # OWNER: whether it is a user that is not there, yet or any more
@@ -178,7 +180,7 @@ hash_of() { # PATH [OWNER]
         echo absent
       else
         in_home "$2" hash "$1" || said=other
-        echo "${said%% *}"
+        echo "$said"
       fi
       return
       ;;
