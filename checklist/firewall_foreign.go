@@ -133,7 +133,7 @@ func (f *foreign) shuts(table string, r savedRule, m ruleMatch) bool {
 func (f *foreign) published() {
 	limited := false
 	f.walk("filter", "DOCKER-USER", func(_ savedRule, m ruleMatch) bool {
-		limited = limited || m.target == "DROP" || m.target == "REJECT"
+		limited = limited || m.stops(f.cards)
 		return false
 	})
 	f.walk("nat", "PREROUTING", func(r savedRule, m ruleMatch) bool {
@@ -162,7 +162,7 @@ func (f *foreign) guarded() bool {
 	}
 	drops := t.policy["FORWARD"] == "DROP"
 	f.walk("filter", "FORWARD", func(_ savedRule, m ruleMatch) bool {
-		drops = drops || m.target == "DROP" || m.target == "REJECT"
+		drops = drops || m.stops(f.cards)
 		return false
 	})
 	return drops

@@ -67,8 +67,16 @@ func TestForeignRules(t *testing.T) {
 		"in mangle":      {rest: "*mangle\n:PREROUTING ACCEPT\n-A PREROUTING -i ens3 -p tcp -j DROP\n-A PREROUTING -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n", red: "IPv4 mangle PREROUTING"},
 		"forwards":       {around: "forward4 1\n", red: "forwards packets between networks (ip_forward is on)"},
 		"forwards, shut": {around: "forward4 1\n", front: "-A FORWARD -i ens3 -j DROP\n"},
-		"legacy":         {around: "legacy ip *filter\nlegacy ip :INPUT DROP [0:0]\nlegacy ip -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nlegacy ip COMMIT\n", red: "IPv4 iptables-legacy filter: the policy of INPUT is DROP", aside: "holds 1 rules"},
-		"nft":            {around: "nft table inet f2b-table\n", aside: "inet f2b-table"},
+		"forwards, one banned": {
+			around: "forward4 1\n", red: "forwards packets between networks",
+			front: ":DOCKER - [0:0]\n-A FORWARD -j DOCKER\n-A DOCKER -o docker0 -j DROP\n-A FORWARD -i virbr0 -j REJECT\n-A FORWARD -s 203.0.113.9/32 -j DROP\n",
+		},
+		"published, one banned": {
+			front: ":DOCKER-USER - [0:0]\n-A DOCKER-USER -s 203.0.113.9/32 -j REJECT\n", red: "leads 8443/tcp to",
+			rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n",
+		},
+		"legacy": {around: "legacy ip *filter\nlegacy ip :INPUT DROP [0:0]\nlegacy ip -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nlegacy ip COMMIT\n", red: "IPv4 iptables-legacy filter: the policy of INPUT is DROP", aside: "holds 1 rules"},
+		"nft":    {around: "nft table inet f2b-table\n", aside: "inet f2b-table"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			red, aside := foreignRules(in, [2]string{tables(c.front, c.behind, c.rest), ""}, parseAround(c.around))

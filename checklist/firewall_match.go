@@ -138,6 +138,12 @@ func (m ruleMatch) begins(cards []string) bool {
 	return !m.ipsec && (m.proto == "" || m.proto == "tcp" || m.proto == "udp")
 }
 
+// stops reports whether the rule drops whatever anybody sends from outside: one that drops
+// a banned address, or what goes to one bridge, guards nothing else.
+func (m ruleMatch) stops(cards []string) bool {
+	return (m.target == "DROP" || m.target == "REJECT") && m.src == "" && m.dst == "" && !m.narrowed && m.begins(cards)
+}
+
 // portSpans are the ports of a rule, "80/tcp"; nil when it names none.
 func (m ruleMatch) portSpans() []string {
 	var out []string

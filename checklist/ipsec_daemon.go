@@ -183,10 +183,11 @@ func (d ipsecDaemon) includes(step string) []Resource {
 	for _, i := range d.include {
 		path, line := quote(i[0]), quote(i[1])
 		out = append(out, Setting{
-			Title: i[0], Want: i[1], Step: step,
-			Read:  "[ -e " + path + " ] || { " + missing(step) + "; }; grep -xF -- " + line + " " + path + " || echo 'no such line'",
-			Set:   "echo " + quote("+ add to "+i[0]+": "+i[1]) + "\ngrep -qxF -- " + line + " " + path + " || printf '\\n%s\\n' " + line + " >>" + path,
-			Write: "read -r l; [ \"$l\" != 'no such line' ] || { k=$(grep -vxF -- " + line + " " + path + ") && printf '%s\\n' \"$k\" >" + path + "; }",
+			Title: i[0], Path: i[0], Want: i[1], Step: step,
+			Read: "[ -e " + path + " ] || { " + missing(step) + "; }; grep -xF -- " + line + " " + path + " || echo 'no such line'",
+			Set:  "echo " + quote("+ add to "+i[0]+": "+i[1]) + "\ngrep -qxF -- " + line + " " + path + " || printf '\\n%s\\n' " + line + " >>" + path,
+			Write: "read -r l; [ \"$l\" != 'no such line' ] || { f=$(readlink -f " + path + ") && k=$(grep -vxF -- " + line + " \"$f\") && " +
+				"cp -p \"$f\" \"$f.aslwiz\" && printf '%s\\n' \"$k\" >\"$f.aslwiz\" && sync \"$f.aslwiz\" && mv -f \"$f.aslwiz\" \"$f\"; }", // whole, whatever happens: it holds others' lines
 		})
 	}
 	return out

@@ -26,7 +26,7 @@ func (b BroughtSetting) Compare(answers []remote.Answer) (Change, error) {
 			c.Notes = []string{b.Note}
 		}
 		if b.Takes {
-			c.Settings = []remote.SettingChange{{Name: b.Title, Read: b.Read, Write: b.Write, Before: settingHash(a)}}
+			c.Settings = []remote.SettingChange{{Name: b.Title, Read: b.Read, Write: b.Write, Before: settingHash(a), Path: b.Path}}
 		}
 		return c, nil
 	}

@@ -66,7 +66,7 @@ func (s SecretFile) Compare(answers []remote.Answer) (Change, error) {
 		c.Needs = []string{s.Key}
 		c.Notes = append(c.Notes, "the key is sent apart from this script and is never shown")
 	}
-	c.Settings = []remote.SettingChange{{Name: s.Path, Read: s.read(), Write: s.write(), Before: wholeBefore(st)}}
+	c.Settings = []remote.SettingChange{{Name: s.Path, Read: s.read(), Write: s.write(), Before: wholeBefore(st), Path: s.Path}}
 	c.Script = s.script(source)
 	c.After = s.After
 	return c, nil

@@ -15,7 +15,8 @@ type Setting struct {
 	Want  string // the value, as Read prints it
 	// Set is the script line that makes it true; it may differ from Write, which
 	// a restore uses to bring an old value back.
-	Set string
+	Set  string
+	Path string // the file that Set and Write write; "": none
 	// Equal compares Read's output with Want; nil: equal but for final newlines.
 	Equal func(now, want string) bool
 	// Part is what of the value is compared and shown; nil: all of it. A restore brings
@@ -75,7 +76,7 @@ func (s Setting) Compare(answers []remote.Answer) (Change, error) {
 	if show(now) != now {
 		c.Diff = unifiedDiff(s.Title, now+"\n", s.Want+"\n", true)
 	}
-	c.Settings = []remote.SettingChange{{Name: s.Title, Read: s.Read, Write: s.Write, Before: settingHash(answers[0])}}
+	c.Settings = []remote.SettingChange{{Name: s.Title, Read: s.Read, Write: s.Write, Before: settingHash(answers[0]), Path: s.Path}}
 	c.Script = []string{s.Set}
 	return c, nil
 }

@@ -42,7 +42,7 @@ echo "home $home"; echo "shell $shell"; echo "uid $uid"; echo "group $(id -gn ` 
 // runAs runs a constant text of shell with a user's rights alone: in a home, root would
 // follow what the user plants there.
 func runAs(name, text, arg string) string {
-	return "timeout -k 1 15 runuser -u " + name + " -- sh -c " + quote(text) + " sh " + arg
+	return "timeout -k 1 15 runuser -u " + name + " -- sh -c " + quote(text) + " sh " + arg + " 2>/dev/null"
 }
 
 // homeRead prints the number and name of the owner, the group, the mode and the type of a

@@ -94,9 +94,9 @@ type usmUser struct {
 // snmpUser is the monitoring system's user. Read prints the algorithms, never the keys.
 func snmpUser(s SNMP) Resource {
 	return usmUser{name: s.User, BroughtSetting: BroughtSetting{
-		Title: "SNMPv3 user " + s.User,
-		Read: "[ -e " + snmpState + ` ] || exit 127
-awk -v user='"` + s.User + `"' '$1 == "usmUser" && $5 == user { print $8, $10 }' ` + snmpState,
+		Title: "SNMPv3 user " + s.User, Path: snmpCredentials,
+		Read: "[ -e " + snmpState + " ] || exit 127\n" +
+			runAs("Debian-snmp", `awk -v user="\"$1\"" '$1 == "usmUser" && $5 == user { print $8, $10 }' `+snmpState, quote(s.User)),
 		Want: usmSHA256AES,
 		Show: func(v string) string {
 			switch v {
@@ -164,7 +164,7 @@ func snmpCommunityFor(s SNMP, peers []Peer) Resource {
 		note = "made on the server: it is the second word of each line of " + snmpCommunity + "; as you insist (snmp.insist_v2c), it and all that is asked cross the network readable on the way from " + strings.Join(far, ", ")
 	}
 	return BroughtSetting{
-		Title: "SNMPv2c community",
+		Title: "SNMPv2c community", Path: snmpCommunity,
 		Read: "command -v snmpd >/dev/null || exit 127; [ -e " + snmpCommunity + " ] || exit 0\n" +
 			"stat -c '%a %U:%G' " + snmpCommunity + "\nsed -n 's/^rocommunity6\\{0,1\\} [^ ]* \\([^ ]*\\) .*/\\1/p' " + snmpCommunity,
 		Want: "640 root:Debian-snmp\n" + strings.Join(s.NMS, "\n"),

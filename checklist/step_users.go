@@ -64,7 +64,7 @@ func wantUsers(in In) ([]Resource, error) {
 // ownKeyRead prints who logged in, how many keys they have, and where sshd looks
 // for keys.
 var ownKeyRead = `u=${SUDO_USER:-root} h=; h=$(getent passwd "$u" | cut -d : -f 6)
-n=$(` + runAs(`"$u"`, `f=$1/.ssh/authorized_keys; [ ! -f "$f" ] || head -c 65536 "$f" | grep -cE "^[^#]*(ssh-|ecdsa-|sk-)"`, `"$h"`) + ` 2>/dev/null | head -c 9 | tr -dc 0-9)
+n=$(` + runAs(`"$u"`, `f=$1/.ssh/authorized_keys; [ ! -f "$f" ] || head -c 65536 "$f" | grep -cE "^[^#]*(ssh-|ecdsa-|sk-)"`, `"$h"`) + ` | head -c 9 | tr -dc 0-9)
 echo "$u ${n:-0} $(sshd -T 2>/dev/null | sed -n 's/^authorizedkeysfile //p')"`
 
 // ownKey is that who logs in has a key there: a password alone can be guessed,

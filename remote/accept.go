@@ -64,6 +64,19 @@ func (a *AcceptedKeys) accepts(h *hop, last, peer bool, fingerprint string) bool
 	return false
 }
 
+// seen notes that known_hosts has this key for h, so that the fingerprint serves no other
+// machine.
+func (a *AcceptedKeys) seen(h *hop, fingerprint string) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.served[fingerprint] == "" {
+		a.served[fingerprint] = h.keyName
+	}
+}
+
 // isCalled says whether name is the machine's: as the admin called it, or its
 // address, with its port or without.
 func (h *hop) isCalled(name string) bool {

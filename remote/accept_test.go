@@ -2,6 +2,7 @@ package remote_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/ssh"
@@ -51,16 +52,20 @@ func TestAJumpHostCannotAnswerForTheServer(t *testing.T) {
 		behind   remotetest.Key
 		in       bool
 	}{
-		"the jump host's key alone":             {[]string{"127.0.0.1=" + jumpHost.Fingerprint()}, jumpHost, false},
-		"and as if it were the server's":        {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), jumpHost.Fingerprint()}, jumpHost, false},
-		"a bare one is not for a jump host":     {[]string{jumpHost.Fingerprint(), "node.internal=" + server.Fingerprint()}, server, false},
-		"each by its name":                      {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), "node.internal=" + server.Fingerprint()}, server, true},
-		"the server's without one":              {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), server.Fingerprint()}, server, true},
-		"the names the wrong way round":         {[]string{"node.internal=" + jumpHost.Fingerprint(), "127.0.0.1=" + server.Fingerprint()}, server, false},
-		"a name with another port is another's": {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), "node.internal:2222=" + server.Fingerprint()}, server, false},
+		"the jump host's key alone":               {[]string{"127.0.0.1=" + jumpHost.Fingerprint()}, jumpHost, false},
+		"and as if it were the server's":          {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), jumpHost.Fingerprint()}, jumpHost, false},
+		"a bare one is not for a jump host":       {[]string{jumpHost.Fingerprint(), "node.internal=" + server.Fingerprint()}, server, false},
+		"each by its name":                        {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), "node.internal=" + server.Fingerprint()}, server, true},
+		"the server's without one":                {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), server.Fingerprint()}, server, true},
+		"the names the wrong way round":           {[]string{"node.internal=" + jumpHost.Fingerprint(), "127.0.0.1=" + server.Fingerprint()}, server, false},
+		"a name with another port is another's":   {[]string{"127.0.0.1=" + jumpHost.Fingerprint(), "node.internal:2222=" + server.Fingerprint()}, server, false},
+		"a bare one of a jump host that is known": {[]string{jumpHost.Fingerprint()}, jumpHost, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, jump, target := start(t, c.behind)
+			if strings.HasSuffix(name, "that is known") {
+				a.knows(map[*remotetest.Server]remotetest.Key{jump: jumpHost})
+			}
 			a.opts.AcceptHostKey = accept(t, c.accepted...)
 			_, err := a.dial(remote.Target{Host: "node.internal", User: "anna", Jump: []string{"127.0.0.1:" + port(jump)}})
 			if c.in != (err == nil) || !c.in && !errors.As(err, new(*remote.UnknownHostKeyError)) {

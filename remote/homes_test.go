@@ -90,29 +90,36 @@ var plants = []struct {
 // letters and digits to root, and nothing that makes a line of root's list of files.
 func TestHomeSaysNothingButAWord(t *testing.T) {
 	t.Parallel()
-	r := newResident(t)
-	become := `shift 3; exec "$@"`
-	if os.Getuid() == 0 {
-		path, err := exec.LookPath("runuser")
-		if err != nil {
-			t.Skip(err)
-		}
-		become = "exec " + path + ` "$@"`
+	for name, c := range map[string]struct {
+		said string
+		want TxState
+	}{
+		"more lines":   {`600 root:root\t/x\t/x\nfile\t9\tabsent\t0\t-\t-\t%s/etc/shadow\t/etc/shadow\n600\n`, TxFailed}, // its first word
+		"nothing":      {``, TxRefused},
+		"another word": {`root\n`, TxRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newResident(t)
+			become := `shift 3; exec "$@"`
+			if os.Getuid() == 0 {
+				path, err := exec.LookPath("runuser")
+				if err != nil {
+					t.Skip(err)
+				}
+				become = "exec " + path + ` "$@"`
+			}
+			r.stub("runuser", `if [ "$8" = mode ]; then printf '`+c.said+`' "$ASLWIZ_ROOT"; else `+become+`; fi`)
+			tx := r.keys(hashOf([]byte(oldKeys)))
+			tx.Script = "false\n"
+			r.stage(tx)
+			r.run("run")
+			r.want(c.want)
+			r.plant(`rm "$H/.ssh/authorized_keys"; ln -s "$R/etc/shadow" "$H/.ssh/authorized_keys"`)
+			r.run("restore", "asked for")
+			r.unharmed()
+		})
 	}
-	r.stub("runuser", `if [ "$8" = mode ]; then
-  printf '600 root:root\t/x\t/x\nfile\t9\tabsent\t0\t-\t-\t%s/etc/shadow\t/etc/shadow\n600\n' "$ASLWIZ_ROOT"
-else
-  `+become+`
-fi`)
-	tx := r.keys(hashOf([]byte(oldKeys)))
-	tx.Script = "false\n"
-	r.stage(tx)
-	r.run("run")
-	if index := r.tx("index"); strings.Contains(index, "shadow") {
-		t.Errorf("the user wrote into root's list:\n%s", index)
-	}
-	r.run("restore", "asked for")
-	r.unharmed()
 }
 
 func (r *resident) plant(script string) {
@@ -353,6 +360,39 @@ func TestRestoreLeavesAloneWhatOthersWrite(t *testing.T) {
 		t.Errorf("%q", st.Detail)
 	}
 	m.wantContents([]string{"old plain", "old target", "old gone", "new file", "old value"})
+}
+
+// TestLinesNotBelowWhatOthersWrite: a line of script that writes a file is held to the same.
+func TestLinesNotBelowWhatOthersWrite(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"before the step", "before the roll-back"} {
+		t.Run(when, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t)
+			m.write("/etc/d/f", "old\n")
+			m.stage(Transaction{Step: "s", Script: `echo new >"$ASLWIZ_ROOT/etc/d/f"`, Settings: []SettingChange{{
+				Name: "a line of f", Path: "/etc/d/f", Read: `cat "$ASLWIZ_ROOT/etc/d/f"`, Write: `cat >"$ASLWIZ_ROOT/etc/d/f"`, Before: hashOf([]byte("old")),
+			}}})
+			want, state := "old\n", TxRefused
+			if when == "before the roll-back" {
+				m.run("run")
+				m.want(TxDone)
+				want, state = "new\n", TxBroken
+			}
+			if err := os.Chmod(m.root+"/etc/d", 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if state == TxRefused {
+				m.run("run")
+			} else {
+				m.run("restore", "because")
+			}
+			st := m.want(state)
+			if all := strings.Join(st.Detail, "\n"); !strings.Contains(all, "a line of f: everybody may write to /etc/d") || m.read("/etc/d/f") != want {
+				t.Errorf("%q, %q", st.Detail, m.read("/etc/d/f"))
+			}
+		})
+	}
 }
 
 // TestAliveCannotBeFaked: a process that has the job's number and its command line, and was

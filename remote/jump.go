@@ -247,6 +247,9 @@ func (l *login) judgeHostKey(known *knownDB, remote net.Addr, key ssh.PublicKey)
 	err := known.check(l.at, l.hop.keyName, remote, key)
 	var unknown *UnknownHostKeyError
 	if !errors.As(err, &unknown) {
+		if err == nil {
+			l.known.accept.seen(l.hop, ssh.FingerprintSHA256(key))
+		}
 		return err
 	}
 	if l.known.accept.accepts(l.hop, l.at.Target == "", l.known.peer, unknown.Fingerprint) {

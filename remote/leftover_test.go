@@ -321,6 +321,19 @@ func TestGuardThatCannotDecide(t *testing.T) {
 	m.wantGuard(false)
 }
 
+// What runs as another user has a pipe for its output: the log it could empty.
+func TestTheLogIsNoOtherUsers(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.stub("runuser", `shift 3; exec "$@"`)
+	m.stage(Transaction{Step: "s", Script: "echo before\nas_user anna sh -c 'truncate -s 0 /dev/stdout; truncate -s 0 /dev/stderr; echo said'\n"})
+	m.run("run")
+	m.want(TxDone)
+	if log := m.tx("log"); !strings.HasPrefix(log, "before\n") || !strings.HasSuffix(log, "said\n") {
+		t.Errorf("%q", log)
+	}
+}
+
 // TestScriptActsAsAnotherUser: with that user's rights, and nothing of root's left open.
 func TestScriptActsAsAnotherUser(t *testing.T) {
 	t.Parallel()

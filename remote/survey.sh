@@ -20,7 +20,7 @@ bounded() { # SECONDS MAX CMD...
   s=$1 m=$2
   shift 2
   {
-    timeout -k 2 "$s" "$@" 2>"$i.err0"
+    timeout -k 2 "$s" "$@" 2>"$i.err0" 3>&- 4>&- # root's list of who is ready is nobody else's
     echo $? >"$i.rc"
   } | timeout -k 1 $((s + 4)) head -c $((m + 1)) >"$i.out"
   # Cut off, the reader has lost part of the output: nothing is known then.

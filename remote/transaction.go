@@ -59,6 +59,9 @@ type SettingChange struct {
 	Read   string // shell text that prints the value
 	Write  string // shell text that takes the value on standard input; "": only a precondition
 	Before string // SHA-256 in hex of the value the plan saw
+	// Path is the file that the script's lines and Write write; the way there must be
+	// root's alone, as with a FileChange. "": none.
+	Path string
 }
 
 // Guard restores a transaction on the server by itself unless it is disarmed

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	_ "embed"
 	"fmt"
@@ -65,6 +66,9 @@ func (tx *Transaction) Validate() error {
 		if s.Name == "" || strings.ContainsAny(s.Name, "\t\n\x00") || s.Read == "" || !hashText.MatchString(s.Before) {
 			return fmt.Errorf("transaction %s: setting %q: needs a name on one line, how it is read, and its hash", tx.ID, s.Name)
 		}
+		if s.Path != "" && !isCleanPath(s.Path) {
+			return fmt.Errorf("transaction %s: setting %q: file %q: not a clean absolute path", tx.ID, s.Name, s.Path)
+		}
 	}
 	for name := range tx.Secrets {
 		if !secretName.MatchString(name) {
@@ -74,9 +78,13 @@ func (tx *Transaction) Validate() error {
 	return nil
 }
 
+func isCleanPath(p string) bool {
+	return strings.HasPrefix(p, "/") && slash.Clean(p) == p && !strings.ContainsAny(p, "\t\n\\\x00")
+}
+
 func (f FileChange) validate() error {
 	switch {
-	case !strings.HasPrefix(f.Path, "/"), slash.Clean(f.Path) != f.Path, strings.ContainsAny(f.Path, "\t\n\\\x00"):
+	case !isCleanPath(f.Path):
 		return fmt.Errorf("file %q: not a clean absolute path", f.Path)
 	case f.Before != Absent && !hashText.MatchString(f.Before):
 		return fmt.Errorf("file %s: no hash of what the plan saw", f.Path)
@@ -142,7 +150,7 @@ func (tx *Transaction) folder(who string, baseline []string) []staged {
 		n++
 	}
 	for _, s := range tx.Settings {
-		fmt.Fprintf(&manifest, "setting\t%d\t%s\t%s\t-\t-\t-\n", n, s.Name, s.Before)
+		fmt.Fprintf(&manifest, "setting\t%d\t%s\t%s\t-\t-\t%s\n", n, s.Name, s.Before, cmp.Or(s.Path, "-"))
 		list = append(list, staged{fmt.Sprintf("set/%d.read", n), []byte(s.Read)})
 		if s.Write != "" {
 			list = append(list, staged{fmt.Sprintf("set/%d.write", n), []byte(s.Write)})

@@ -12,7 +12,8 @@
 # manifest: kind, number, path or name, hash before, hash after, mode, owner.
 # index: kind, number, hash before, hash after, mode, owner, real path, name.
 # dirs: owner and path of each folder that was made.
-# The owner ~NAME stands for a file in that user's home: see in_home.
+# The owner ~NAME stands for a file in that user's home: see in_home. A setting's is the file
+# that its lines write, or -.
 # For tests: ASLWIZ_ROOT puts everything below another root, ASLWIZ_PATIENCE is how
 # many seconds settings get to take effect, ASLWIZ_APT_PATIENCE how many a step waits for
 # apt's locks.
@@ -142,7 +143,7 @@ case $1 in
   hash) if ours; then sha256sum <"$p"; elif free; then echo absent; else echo other; fi ;;
   mode) ours && stat -c %a "$p" ;;
   read) ours && cat "$p" ;;
-  stuck) lsattr -d "$p" "$d" 2>/dev/null | sed -n "s/^[^ ]*[ai][^ ]* //p" ;;
+  stuck) ! lsattr -d "$p" "$d" 2>/dev/null | grep -q "^[^ ]*[ai]" || echo stuck ;;
   folder) [ -d "$d" ] ;;
   write)
     ours || free && mkdir -p "$d" && tmp=$(mktemp "$d/.aslwiz.XXXXXXXX") || exit
@@ -159,12 +160,10 @@ esac'
 # content comes and goes by pipe. said is the first word of what was printed. Whoever runs as
 # that user, and so perhaps the user, decides what it says: of letters and digits it must be.
 in_home() { # ~USER OPERATION PATH [WORD]: sets said
-  said=$({
-    as_user "${1#?}" sh -c "$at_home" sh "$2" "$3" "${4:-}" 2>&1 && echo 0 || echo 1
-  } | timeout 90 head -c 2000)
-  set -- "${said##*"$nl"}"
-  said=${said%"$1"} said=${said%"$nl"}
-  [ "$1" = 0 ] || { [ -z "$said" ] || printf '%s\n' "$said" >&2 && return 1; }
+  told_by "${1#?}" sh -c "$at_home" sh "$2" "$3" "${4:-}" || {
+    [ -z "$said" ] || printf '%s\n' "$said" >&2
+    return 1
+  }
   said=${said%% *}
   case $said in *[!0-9a-z]*) said= && return 1 ;; esac
 }
@@ -179,7 +178,7 @@ hash_of() { # PATH [OWNER]
       if gone "$2"; then
         echo absent
       else
-        in_home "$2" hash "$1" || said=other
+        in_home "$2" hash "$1" && [ -n "$said" ] || said=other
         echo "$said"
       fi
       return
@@ -205,7 +204,11 @@ hash_entry() { # KIND N PATH OWNER
 
 mode_of() { # PATH OWNER: its mode and owner; an owner need not have a name
   case $2 in
-    "~"*) in_home "$2" mode "$1" && echo "$said $2" ;;
+    "~"*)
+      in_home "$2" mode "$1" || return
+      case $said in '' | *[!0-7]*) return 1 ;; esac
+      echo "$said $2"
+      ;;
     *) stat -c '%a %u:%g' -- "$1" ;;
   esac
 }
@@ -213,7 +216,7 @@ mode_of() { # PATH OWNER: its mode and owner; an owner need not have a name
 save_copy() { # PATH OWNER TO [-p]: in root's own folder
   case $2 in
     "~"*)
-      as_user "${2#?}" sh -c "$at_home" sh read "$1" 2>/dev/null | timeout 90 head -c 1048577 >"$3"
+      rights_of "${2#?}" sh -c "$at_home" sh read "$1" 2>/dev/null | timeout 40 head -c 1048577 >"$3"
       [ "$(hash_of "$3")" = "$(hash_of "$1" "$2")" ]
       ;;
     *) cp ${4:-} -- "$1" "$3" ;;
@@ -295,7 +298,7 @@ ways=' ' top='0 0'
 
 stuck() { # PATH OWNER: what of it and its folder nobody may change, not even root
   case $2 in
-    "~"*) gone "$2" || { in_home "$2" stuck "$1" && [ -z "$said" ]; } || printf '%s\n' "$1" ;;
+    "~"*) gone "$2" || ! in_home "$2" stuck "$1" || [ -z "$said" ] || printf '%s\n' "$1" ;;
     *)
       _k=${1%/*}
       until [ -d "$_k/" ]; do _k=${_k%/*}; done
@@ -307,13 +310,17 @@ stuck() { # PATH OWNER: what of it and its folder nobody may change, not even ro
 # Lists what cannot be written, or not safely, before anything of it is read.
 unwritable() {
   while IFS=$tab read -r kind _ name _ _ _ owner <&9; do
-    [ "$kind" = file ] || continue
     _why=
-    case $owner in "~"*) ;; *) open_way "$name" ;; esac
+    case $kind:$owner in
+      setting:/*) open_way "$owner" ;;
+      file:"~"* | setting:*) ;;
+      *) open_way "$name" ;;
+    esac
     [ -z "$_why" ] || {
       printf '%s\n' "$name: $_why: root does not write below a folder that somebody else may write to"
       continue
     }
+    [ "$kind" = file ] || continue
     real=$R$name
     case $owner in "~"*) ;; *) real=$(readlink -m -- "$real") ;; esac
     stuck "$real" "$owner" | while IFS= read -r k; do
@@ -451,14 +458,29 @@ run() { # CMD...
   "$@"
 }
 
-# as_user runs a command as another user, for a minute at most, and hands it nothing that is
-# open here but its three streams. Below a folder that somebody other than root may write
-# to, root would follow the links that are planted there; as_user follows them with that
-# user's rights. In a script: run as_user Debian-snmp sed -i ...
+# as_user runs a command as another user, for half a minute at most. Below a folder that
+# somebody other than root may write to, root would follow the links that are planted there;
+# as_user follows them with that user's rights. In a script: as_user Debian-snmp sed -i ...
 as_user() { # NAME CMD...
+  _t=0
+  told_by "$@" || _t=1
+  [ -z "$said" ] || printf '%s\n' "$said"
+  return $_t
+}
+
+# What it prints comes by a pipe: with the log itself it could empty or fill that.
+told_by() { # NAME CMD...: sets said
+  said=$({ rights_of "$@" 2>&1 && echo 0 || echo 1; } | timeout 40 head -c 2000)
+  set -- "${said##*"$nl"}"
+  said=${said%"$1"} said=${said%"$nl"}
+  [ "$1" = 0 ]
+}
+
+# For told_by and pipes alone. Nothing that is open here is handed on but the three streams.
+rights_of() { # NAME CMD...
   _w=$1
   shift
-  timeout -k 5 60 runuser -u "$_w" -- "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+  timeout -k 5 30 runuser -u "$_w" -- "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 }
 
 # --- packages --------------------------------------------------------------
@@ -1125,7 +1147,7 @@ left_alone() { # NAME OWNER
   if gone "$2"; then
     _why="there is no user ${2#?} any more"
   else
-    case $2 in "~"*) ;; *) open_way "$1" ;; esac
+    case $2 in "~"*) ;; /*) open_way "$2" ;; *) open_way "$1" ;; esac
   fi
   [ -n "$_why" ] || return 1
   case $detail in *"$1: $_why"*) ;; *) add_detail "$1: $_why: left as it is" ;; esac
@@ -1179,9 +1201,10 @@ write_over() { # SRC PATH MODE OWNER
 
 restore_settings() {
   [ -e "$T/index" ] || return 0
-  while IFS=$tab read -r kind n before _ _ _ _ name <&9; do
+  while IFS=$tab read -r kind n before _ _ owner _ name <&9; do
     [ "$kind" = setting ] && [ -e "$T/set/$n.write" ] || continue
     [ "$(value_hash "$n")" != "$before" ] || continue
+    [ "$owner" = - ] || ! left_alone "$name" "$owner" || continue
     echo "restoring $name"
     timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/before/$n"
   done 9<"$T/index"
@@ -1346,6 +1369,7 @@ redo() {
   while IFS=$tab read -r kind n before _ _ owner real name <&9; do
     if [ "$kind" = setting ]; then
       [ -e "$T/redo/$n" ] || continue
+      [ "$owner" = - ] || ! left_alone "$name" "$owner" || continue
       timeout 60 sh "$T/tx.sh" line "$T/set/$n.write" <"$T/redo/$n"
       continue
     fi
