@@ -181,11 +181,43 @@ func ParseKey(line string) (Key, error) {
 		return Key{}, errors.New("is a certificate, which sshd takes for no key here: the key itself is in the file ending in .pub, without -cert")
 	}
 	for _, o := range options {
-		if name, _, _ := strings.Cut(o, "="); strings.EqualFold(name, "cert-authority") {
-			return Key{}, errors.New("has the option cert-authority: whoever holds that key could let anybody in, by signing a key for them; give each admin's own key")
+		if err := checkKeyOption(o); err != nil {
+			return Key{}, err
 		}
 	}
 	return Key{
 		Line: line, Fingerprint: ssh.FingerprintSHA256(pub), Type: pub.Type(), Comment: comment, Options: options, blob: string(pub.Marshal()),
 	}, nil
+}
+
+// keyOptions are the options of a key, and whether each has a value. sshd ignores the
+// whole line of a key with another one. Source: sshd(8), "AUTHORIZED_KEYS FILE FORMAT".
+var keyOptions = map[string]bool{
+	"command": true, "environment": true, "expiry-time": true, "from": true, "permitlisten": true, "permitopen": true, "tunnel": true,
+	"agent-forwarding": false, "no-agent-forwarding": false, "port-forwarding": false, "no-port-forwarding": false,
+	"pty": false, "no-pty": false, "user-rc": false, "no-user-rc": false, "x11-forwarding": false, "no-x11-forwarding": false,
+	"no-touch-required": false, "verify-required": false, "restrict": false,
+}
+
+// expiryTime is YYYYMMDD or YYYYMMDDHHMM[SS], with a Z where it is UTC.
+var expiryTime = regexp.MustCompile(`^"[0-9]{8}([0-9]{4}([0-9]{2})?)?Z?"$`)
+
+// checkKeyOption says why an option makes a key useless, or too powerful.
+func checkKeyOption(option string) error {
+	written, value, has := strings.Cut(option, "=")
+	name := strings.ToLower(written)
+	valued, known := keyOptions[name]
+	switch {
+	case name == "cert-authority":
+		return errors.New("has the option cert-authority: whoever holds that key could let anybody in, by signing a key for them; give each admin's own key")
+	case !known:
+		return fmt.Errorf("has the option %q, which sshd does not know for a key: it would ignore the whole line", written)
+	case has && !valued:
+		return fmt.Errorf("has a value for the option %s, which takes none: sshd would ignore the whole line", written)
+	case valued && (len(value) < 3 || value[0] != '"' || value[len(value)-1] != '"'):
+		return fmt.Errorf(`has the option %s without a value in double quotes, as in %s="...": sshd would ignore the whole line`, written, written)
+	case name == "expiry-time" && !expiryTime.MatchString(value):
+		return errors.New(`has an expiry-time that is not YYYYMMDD or YYYYMMDDHHMM in double quotes: sshd would ignore the whole line`)
+	}
+	return nil
 }

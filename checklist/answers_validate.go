@@ -165,6 +165,8 @@ func CheckPackage(s string) error {
 		return fmt.Errorf("%q is not the name of a package: small letters, digits, and + - . after the first", s)
 	case s == "openssh-server":
 		return errors.New("without openssh-server nobody could log in any more")
+	case slices.Contains([]string{"sudo", "systemd", "systemd-sysv", "apt", "dpkg"}, s) || slices.Contains(pagePackages, s):
+		return fmt.Errorf("%s is needed: the page or aslwiz uses it", s)
 	}
 	return nil
 }

@@ -157,9 +157,24 @@ func (u adminUser) Compare(answers []remote.Answer) (Change, error) {
 	for _, k := range u.keys {
 		c.Notes = append(c.Notes, k.note())
 	}
+	c.Notes = append(c.Notes, u.otherOptions(st.keys)...)
 	u.plan(st, &c)
 	c.Same = len(c.Script) == 0
 	return c, nil
+}
+
+// otherOptions notes keys that are there already, with options that the answers do not
+// have: they may allow less, and aslwiz leaves them.
+func (u adminUser) otherOptions(text string) (notes []string) {
+	for l := range strings.Lines(text) {
+		there, err := ParseKey(l)
+		for _, k := range u.keys {
+			if err == nil && k.blob == there.blob && len(there.Options) > 0 && !slices.Equal(k.Options, there.Options) {
+				notes = append(notes, fmt.Sprintf("key %s is there already, with the options %s: aslwiz leaves that line as it is", k.Fingerprint, strings.Join(there.Options, ",")))
+			}
+		}
+	}
+	return notes
 }
 
 // refuse says what aslwiz will not touch.

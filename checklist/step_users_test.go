@@ -71,7 +71,7 @@ func TestOptionsOfKeys(t *testing.T) {
 			t.Errorf("%s: %v", options, err)
 		}
 	}
-	for _, options := range []string{`command="/bin/false"`, `environment="LD_PRELOAD=/tmp/x"`, `from="198.51.100.0/24,!198.51.100.7"`, "restrict,pty", `permitopen="a:1",tunnel="0"`, `command="echo cert-authority"`} {
+	for _, options := range []string{`command="/bin/false"`, `environment="LD_PRELOAD=/tmp/x"`, `from="198.51.100.0/24,!198.51.100.7"`, "restrict,pty", `expiry-time="20300101"`, "no-X11-forwarding", `permitopen="a:1",tunnel="0"`, `command="echo cert-authority"`} {
 		in := In{Answers: labAnswers()}
 		in.Answers.Admins = []Admin{{Name: "anna", Keys: []string{options + " " + key}}}
 		if p := in.Answers.Problems(nil); len(p) > 0 {
@@ -90,6 +90,16 @@ func TestOptionsOfKeys(t *testing.T) {
 		r := newReport(in, nil, nil, time.Time{})
 		if admins := strings.Join(r.Admins, "\n"); !strings.Contains(admins, options) {
 			t.Errorf("%s is not in the report: %s", options, admins)
+		}
+	}
+	for options, says := range map[string]string{
+		"bogus":                       `"bogus", which sshd does not know`,
+		`no-ptty,from="192.0.2.0/24"`: `"no-ptty", which sshd does not know`,
+		`from=""`:                     "from without a value", "from": "from without a value", `pty="x"`: "a value for the option pty",
+		`expiry-time="tomorrow"`: "YYYYMMDD",
+	} {
+		if _, err := ParseKey(options + " " + key); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", options, err)
 		}
 	}
 	cert := "ssh-ed25519-cert-v01@openssh.com " + certOfTest
