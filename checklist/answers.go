@@ -31,7 +31,7 @@ type Answers struct {
 type Firewall struct {
 	Services []string `yaml:"services,omitempty" json:"services,omitempty"` // names of Services
 	Ports    []string `yaml:"ports,omitempty" json:"ports,omitempty"`       // "8080/tcp"
-	// Limited are services and ports for some alone: "5038/tcp from 198.51.100.0/24",
+	// Limited are services and ports only some may use: "5038/tcp from 198.51.100.0/24",
 	// "iax2 on eth1".
 	Limited  []string `yaml:"limited,omitempty" json:"limited,omitempty"`
 	Blocks   []string `yaml:"blocks,omitempty" json:"blocks,omitempty"`       // prefixes from which nothing is let in

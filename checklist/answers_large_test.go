@@ -50,7 +50,7 @@ func TestNestingThatIsNotTooDeep(t *testing.T) {
 		`{host: h, hostname: s, domain: example.net, firewall: {ports: [80/tcp]}, snmp: {location: "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}}`,
 		"host: h # [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\n",
 	} {
-		if _, err := checklist.ParseAnswers("x.yaml", []byte(text), nil); err != nil && strings.Contains(err.Error(), "deep in each other") {
+		if _, err := checklist.ParseAnswers("x.yaml", []byte(text), nil); err != nil && strings.Contains(err.Error(), "levels deep") {
 			t.Errorf("%.60q: %v", text, err)
 		}
 	}

@@ -26,7 +26,7 @@ const (
 	// maxNesting is how deep lists and mappings may lie in each other, of which the
 	// answers need four. The parser's time and memory grow with the square of it.
 	maxNesting = 20
-	// maxTokens is how many words and signs a file may have; the parser's time grows
+	// maxTokens is how many tokens a file may have; the parser's time grows
 	// with the square of the keys too.
 	maxTokens = 20_000
 	// maxMistakes is how many mistakes are told; more are only counted. In a file
@@ -128,12 +128,12 @@ func (r *answersReader) read(data []byte, a *Answers) {
 	tokens := lexer.Tokenize(string(data))
 	if len(tokens) > maxTokens {
 		r.broken = true
-		r.add("", mark{}, fmt.Sprintf("it has %d words and signs, and no answers file has more than %d: is it another file?", len(tokens), maxTokens), "")
+		r.add("", mark{}, fmt.Sprintf("too complex for an answers file (%d tokens, limit %d); is it the right file?", len(tokens), maxTokens), "")
 		return
 	}
 	if deep := tooDeep(tokens); deep != nil {
 		r.broken = true
-		r.add("", tokenMark(deep), fmt.Sprintf("lists and mappings lie more than %d deep in each other: this is no answers file", maxNesting), "")
+		r.add("", tokenMark(deep), fmt.Sprintf("nested more than %d levels deep; this is not an answers file", maxNesting), "")
 		return
 	}
 	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())

@@ -90,7 +90,7 @@ func loggingProblems(l Logging, add addProblem) {
 		add("logging.port", fmt.Errorf("%d is not a port: they go from 1 to 65535", p))
 	}
 	if p := l.Protocol; p != "" && p != "udp" && p != "tcp" && p != "tls" {
-		add("logging.protocol", fmt.Errorf("%q is none of udp, tcp and tls", p))
+		add("logging.protocol", fmt.Errorf("%q is not a protocol: use tcp, tls or udp", p))
 		return
 	}
 	if !l.TLS() {

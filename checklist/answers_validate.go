@@ -145,7 +145,7 @@ func CheckPort(s string) error {
 	n, err := strconv.Atoi(number)
 	switch {
 	case strings.Contains(s, " from ") || strings.Contains(s, " on "):
-		return fmt.Errorf("%q is not for everybody: it belongs in firewall.limited", s)
+		return fmt.Errorf("%q includes a restriction; move it to firewall.limited", s)
 	case err != nil || number != strconv.Itoa(n):
 		return fmt.Errorf("%q is not a port with its protocol", s)
 	case n < 1 || n > 65535:

@@ -111,7 +111,7 @@ func (f *foreign) shuts(table string, r savedRule, m ruleMatch) bool {
 		return false // a ban, a limit
 	}
 	if m.proto == "" {
-		f.red = append(f.red, f.named(table, r)+" drops everything, so that nothing behind it is let in")
+		f.red = append(f.red, f.named(table, r)+" drops all packets before they reach aslwiz's rules")
 		return true
 	}
 	var shut []string
@@ -144,7 +144,7 @@ func (f *foreign) published() {
 		if m.target == "DNAT" {
 			to = m.to
 		}
-		text := fmt.Sprintf("%s leads %s to %s, past aslwiz's rules", f.named("nat", r), m.what(), to)
+		text := fmt.Sprintf("%s forwards %s to %s and bypasses aslwiz's rules", f.named("nat", r), m.what(), to)
 		if limited && r.chain == "DOCKER" {
 			f.aside = append(f.aside, text+"; rules in DOCKER-USER limit who gets there")
 		} else {

@@ -49,13 +49,13 @@ func TestForeignRules(t *testing.T) {
 		"a limit":        {front: "-A INPUT -p tcp -m tcp --dport 22 -m recent --update --seconds 60 --hitcount 9 -j DROP\n-A INPUT -p tcp -m tcp --tcp-flags FIN,SYN FIN,SYN -j DROP\n"},
 		"rejects the rest": {
 			front: "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j REJECT --reject-with icmp-host-prohibited\n",
-			red:   "drops everything, so that nothing behind it is let in",
+			red:   "drops all packets before they reach aslwiz's rules",
 		},
 		"drops a port":    {front: "-A INPUT -p tcp -m tcp --dport 80 -j DROP\n", red: "drops 80/tcp, which the answers open"},
 		"drops another":   {front: "-A INPUT -p tcp -m tcp --dport 25 -j DROP\n"},
 		"behind":          {behind: "-A INPUT -p tcp -m tcp --dport 9 -j ACCEPT\n", aside: "have no effect: -A INPUT -p tcp -m tcp --dport 9 -j ACCEPT"},
-		"redirected":      {rest: "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22\nCOMMIT\n", red: `IPv4 nat PREROUTING: '-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22' leads 2222/tcp to port 22`},
-		"published":       {rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n", red: "leads 8443/tcp to 172.17.0.2:443, past aslwiz's rules"},
+		"redirected":      {rest: "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22\nCOMMIT\n", red: `IPv4 nat PREROUTING: '-A PREROUTING -p tcp -m tcp --dport 2222 -j REDIRECT --to-ports 22' forwards 2222/tcp to port 22`},
+		"published":       {rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n", red: "forwards 8443/tcp to 172.17.0.2:443 and bypasses aslwiz's rules"},
 		"published, open": {rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n"},
 		"published here":  {rest: docker + "-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p tcp -m tcp --dport 9 -j DNAT --to-destination 172.17.0.2:80\nCOMMIT\n"},
 		"published, limited": {
@@ -72,7 +72,7 @@ func TestForeignRules(t *testing.T) {
 			front: ":DOCKER - [0:0]\n-A FORWARD -j DOCKER\n-A DOCKER -o docker0 -j DROP\n-A FORWARD -i virbr0 -j REJECT\n-A FORWARD -s 203.0.113.9/32 -j DROP\n",
 		},
 		"published, one banned": {
-			front: ":DOCKER-USER - [0:0]\n-A DOCKER-USER -s 203.0.113.9/32 -j REJECT\n", red: "leads 8443/tcp to",
+			front: ":DOCKER-USER - [0:0]\n-A DOCKER-USER -s 203.0.113.9/32 -j REJECT\n", red: "forwards 8443/tcp to",
 			rest: docker + "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8443 -j DNAT --to-destination 172.17.0.2:443\nCOMMIT\n",
 		},
 		"legacy": {around: "legacy ip *filter\nlegacy ip :INPUT DROP [0:0]\nlegacy ip -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\nlegacy ip COMMIT\n", red: "IPv4 iptables-legacy filter: the policy of INPUT is DROP", aside: "holds 1 rules"},
@@ -170,6 +170,8 @@ func TestFirewallAnswersAreChecked(t *testing.T) {
 		path, says string
 	}{
 		{func(f *Firewall) { f.Limited = []string{"iax2"} }, "firewall.limited[0]", `say who may reach it, as in "iax2 from 198.51.100.0/24"`},
+		{func(f *Firewall) { f.Limited = []string{"ssh from 198.51.100.0/24"} }, "firewall.limited[0]", "firewall.ssh_from"},
+		{func(f *Firewall) { f.Services = []string{"ssh"} }, "firewall.services[0]", "firewall.ssh_from"},
 		{func(f *Firewall) { f.Limited = []string{"gopher on eth1"} }, "firewall.limited[0]", "not a service"},
 		{func(f *Firewall) { f.Limited = []string{"70000/tcp on eth1"} }, "firewall.limited[0]", "1 to 65535"},
 		{func(f *Firewall) { f.Limited = []string{"80/tcp from 198.51.100.1/24"} }, "firewall.limited[0]", "for the whole network"},
@@ -178,8 +180,8 @@ func TestFirewallAnswersAreChecked(t *testing.T) {
 		{func(f *Firewall) { f.Limited = []string{"80/tcp to eth1"} }, "firewall.limited[0]", "comes from, with addresses, or on"},
 		{func(f *Firewall) { f.Services, f.Limited = []string{"http"}, []string{"80/tcp on eth1"} }, "firewall.limited[0]", "open to everybody already"},
 		{func(f *Firewall) { f.Limited = []string{"http on eth1", "http on eth1"} }, "firewall.limited[1]", "already in the list"},
-		{func(f *Firewall) { f.Ports = []string{"5038/tcp from 198.51.100.0/24"} }, "firewall.ports[0]", "belongs in firewall.limited"},
-		{func(f *Firewall) { f.Blocks = []string{"0.0.0.0/0"} }, "firewall.blocks[0]", "everybody"},
+		{func(f *Firewall) { f.Ports = []string{"5038/tcp from 198.51.100.0/24"} }, "firewall.ports[0]", "move it to firewall.limited"},
+		{func(f *Firewall) { f.Blocks = []string{"0.0.0.0/0"} }, "firewall.blocks[0]", "would block every address"},
 		{func(f *Firewall) { f.Blocks = []string{"198.51.100.0/28"} }, "firewall.blocks[0]", "198.51.100.11, the server itself"},
 		{func(f *Firewall) { f.Blocks = []string{"198.51.100.12"} }, "firewall.blocks[0]", "an address of the peer two"},
 		{func(f *Firewall) { f.Blocks = []string{"203.0.113.0/24"} }, "firewall.blocks[0]", "snmp.nms"},
@@ -198,7 +200,7 @@ func TestFirewallAnswersAreChecked(t *testing.T) {
 		}
 	}
 	in := In{Answers: base(), Facts: Facts{SSHPort: 22, Client: netip.MustParseAddr("192.0.2.9"), DNS: []netip.Addr{netip.MustParseAddr("203.0.113.53")}}}
-	for block, says := range map[string]string{"192.0.2.0/24": "you would be locked out", "203.0.113.32/27": "a name server"} {
+	for block, says := range map[string]string{"192.0.2.0/24": "would lock you out", "203.0.113.32/27": "a name server"} {
 		in.Answers.Firewall.Blocks = []string{block}
 		if _, err := policyOf(in); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", block, err)

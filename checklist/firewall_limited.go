@@ -50,7 +50,7 @@ func parseLimited(s string) (limitedOpen, error) {
 		case which == "on" && l.on == "" && w != "lo" && zoneChars.MatchString(w):
 			l.on = w
 		case which == "on" && l.on != "":
-			return l, fmt.Errorf("%q: one network card for each element, and this one already has %s", w, l.on)
+			return l, fmt.Errorf("%q: only one network card per entry; this entry already names %s", w, l.on)
 		case which == "on":
 			return l, fmt.Errorf("%q is not the name of a network card such as eth1", w)
 		default:
@@ -99,7 +99,7 @@ func checkBlock(a Answers, s string) error {
 		return err
 	}
 	if block.Bits() == 0 {
-		return fmt.Errorf("%s is everybody", s)
+		return fmt.Errorf("%s would block every address", s)
 	}
 	for _, n := range neededByAnswers(a) {
 		if p, err := parsePrefix(n.address); err == nil && block.Bits() <= p.Bits() && block.Contains(p.Addr()) {
@@ -139,7 +139,7 @@ func (p *filterPolicy) readLimits(in In) error {
 			return fmt.Errorf("firewall.blocks: %w", err)
 		}
 		if c := in.Facts.Client; c.IsValid() && block.Contains(c) {
-			return fmt.Errorf("firewall.blocks: %s holds %s, the address that the server sees you come from: you would be locked out", s, c)
+			return fmt.Errorf("firewall.blocks: %s holds %s, the address you come from: blocking it would lock you out", s, c)
 		}
 		if i := slices.IndexFunc(in.Facts.DNS, block.Contains); i >= 0 {
 			return fmt.Errorf("firewall.blocks: %s holds %s, a name server that the server asks", s, in.Facts.DNS[i])

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -41,6 +42,9 @@ func ServiceByName(name string) (OpenService, bool) {
 func CheckService(name string) error {
 	if _, ok := ServiceByName(name); ok {
 		return nil
+	}
+	if word, _, _ := strings.Cut(name, " "); word == "ssh" {
+		return errors.New("SSH has an answer of its own: firewall.ssh_from")
 	}
 	names := make([]string, len(Services))
 	for i, s := range Services {

@@ -422,7 +422,7 @@ func TestWrongLocalAnswers(t *testing.T) {
 		{func(a *Answers) {
 			a.SNMP.Version, a.Peers = "2c", []Peer{{Name: "nms", Addresses: []string{"198.51.100.9"}, Far: "debian12"}}
 		}, "snmp.insist_v2c", "leads to 2001:db8:51::9, and"},
-		{func(a *Answers) { a.Logging.Protocol = "relp" }, "logging.protocol", "none of udp, tcp and tls"},
+		{func(a *Answers) { a.Logging.Protocol = "relp" }, "logging.protocol", "is not a protocol: use tcp, tls or udp"},
 		{func(a *Answers) { a.Logging.TLSCA = "/etc/ssl/log-ca.pem" }, "logging.tls_ca", "only works with"},
 		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/home/anna/ca.pem" }, "logging.tls_ca", "below /etc or /usr"},
 		{func(a *Answers) { a.Logging.Protocol, a.Logging.TLSCA = "tls", "/etc/../home/ca.pem" }, "logging.tls_ca", "below /etc or /usr"},

@@ -11,7 +11,7 @@ import (
 // Markdown is the report for people.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	verdict := "ready for production, but for what a person has to see to"
+	verdict := "ready for production, except for the manual items below"
 	if !r.Ready {
 		verdict = "NOT ready for production"
 	}

@@ -153,7 +153,7 @@ func (r removals) into(c *Change, got wouldRemove, whole bool) (may []string) {
 		}
 	}
 	if got.failed != "" {
-		c.Notes = append(c.Notes, "apt cannot say yet what it would remove ("+got.failed+"); it is asked again, and removes nothing that is not named here")
+		c.Notes = append(c.Notes, "apt cannot simulate this yet ("+got.failed+"). The step checks again and removes only the packages listed here.")
 	}
 	if len(may) > 0 {
 		c.Notes = append(c.Notes, "undo cannot bring removed packages back: that takes apt-get install")
@@ -196,7 +196,11 @@ func (r removals) refuse(c *Change, got wouldRemove) {
 	if len(why) > 0 {
 		text += " (" + strings.Join(why, "; ") + ")"
 	}
-	c.Short = fmt.Sprintf("%s, and undo could not bring that back. If it may go, write it into the answers: packages: {remove: [%s]}. Otherwise skip this step",
-		text, strings.Join(names, ", "))
+	it := "it"
+	if len(names) > 1 {
+		it = "them"
+	}
+	c.Short = fmt.Sprintf("%s. Undo cannot restore %s. To allow the removal, add %s to packages.remove in the answers (packages: {remove: [%s]}); otherwise skip this step",
+		text, it, it, strings.Join(names, ", "))
 	c.Blocks = true
 }

@@ -139,7 +139,7 @@ func (u usmUser) Compare(answers []remote.Answer) (Change, error) {
 	if err != nil || c.Same || len(bytes.TrimSpace(answers[0].Out)) == 0 {
 		return c, err
 	}
-	return c, fmt.Errorf("the SNMPv3 user %s is %s: somebody made it, and whoever asks by it would no longer get in. "+
+	return c, fmt.Errorf("the SNMPv3 user %s is %s: it already exists and may be in use; replacing it would break its clients. "+
 		"Give another name in snmp.user, or remove this one on the server", u.name, c.Now)
 }
 

@@ -179,7 +179,7 @@ func (l *login) algorithmFailure(err error) error {
 		e.Detail = fmt.Sprintf("%s: the server offers nothing but what is old or weak: %s", none.What, theirs)
 		e.Try = fmt.Sprintf("update SSH on the server; until then, if you accept that this connection may be read or changed on its way: --allow-algorithms %s", weak[0])
 	} else {
-		e.Try = fmt.Sprintf("let the server offer one of aslwiz's, in its sshd_config: %s +%s; and see what ~/.ssh/config here says of %s", setting, common, setting)
+		e.Try = fmt.Sprintf("add %s to %s in the server's sshd_config, or check %s in your ~/.ssh/config", common, setting, setting)
 	}
 	return e
 }

@@ -10,7 +10,7 @@ type ShellReason string
 
 // The reasons of a ShellError.
 const (
-	ShellSilent  ShellReason = "is logged in, and no command runs there"
+	ShellSilent  ShellReason = "login succeeded, but the shell ran no command"
 	ShellEnded   ShellReason = "is logged in, and the shell ended at once"
 	ShellBusybox ShellReason = "its /bin/sh is busybox, which aslwiz cannot use"
 )
@@ -30,7 +30,7 @@ func (e *ShellError) Error() string {
 	case ShellBusybox:
 		return fmt.Sprintf("%s: %s", e.Host, e.Reason)
 	case ShellSilent:
-		return fmt.Sprintf("%s: %s %s: the login shell did not obey within %s", e.Host, e.User, e.Reason, helloLimit)
+		return fmt.Sprintf("%s: %s: %s within %.0f s", e.Host, e.User, e.Reason, helloLimit.Seconds())
 	}
 	said := "it said nothing"
 	if e.Said != "" {
@@ -117,7 +117,7 @@ type RecordedError struct {
 
 // Error implements error.
 func (e *RecordedError) Error() string {
-	return e.Host + ": sudo records there whatever it is sent (log_input in its sudoers): a key sent now would stay readable in /var/log/sudo-io, so none is sent"
+	return e.Host + ": sudo on this server logs its input (log_input), so aslwiz sends no keys: they would stay in /var/log/sudo-io"
 }
 
 // Hint says what to try.

@@ -111,7 +111,7 @@ func TestASilentLogin(t *testing.T) {
 		hint    string
 		curable bool
 	}{
-		"bashrc": {func(string) string { return "welcome\n" }, 31 * time.Second, "no command runs there", ".bashrc or .profile of anna", true},
+		"bashrc": {func(string) string { return "welcome\n" }, 31 * time.Second, "the shell ran no command within 30 s", ".bashrc or .profile of anna", true},
 		"sudo":   {func(n string) string { return n + " hello 1000 a 1 b 2\n" }, 46 * time.Second, "sudo gives no answer", "sudo -v", true},
 		"sudo after the password": {
 			func(n string) string { return n + " hello 1000 a 1 b 2\n" + n + " password anna:" }, 46 * time.Second, "sudo gives no answer", "sudo -v", true,

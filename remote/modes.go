@@ -24,7 +24,7 @@ func openToOthers(file string) string {
 
 // checkConfigMode refuses an ssh_config that others can write, as ssh(1) does: who
 // writes it chooses the server, the key and the jump host. A file that is not there
-// is none of its business.
+// is fine.
 func checkConfigMode(file string) error {
 	info, err := os.Stat(file)
 	if err != nil || !badOwner(info) && !othersWrite(info) {

@@ -12,7 +12,7 @@ import (
 var fieldTable = []field{
 	{
 		path: "host", step: "connect", label: "Server", example: "198.51.100.11",
-		help: "The server's address or its DNS name, from your provider's mail. An alias of ~/.ssh/config does too.",
+		help: "The server's address or its DNS name, from your provider's mail. An alias from ~/.ssh/config also works.",
 	},
 	{
 		path: "user", step: "connect", label: "User", example: "root",
@@ -28,7 +28,7 @@ var fieldTable = []field{
 	},
 	{
 		path: "jump", step: "connect", label: "Jump hosts", kind: manyText, example: "anna@gate.example.net",
-		help: "Only when the server is reached through other machines: each as user@host, in order, with a blank between.",
+		help: "Only when the server is reached through other machines: each as user@host, in order, separated by spaces.",
 	},
 
 	{
@@ -48,15 +48,15 @@ var fieldTable = []field{
 	},
 	{
 		path: "firewall.ports", step: "firewall", label: "Further ports", kind: manyText, example: "8080/tcp 4569/udp",
-		help: "Ports that have no name above, each with its protocol, with a blank between. Usually empty.",
+		help: "Ports that have no name above, each with its protocol, separated by spaces. Usually empty.",
 	},
 	{
-		path: "firewall.limited", step: "firewall", label: "Open to some alone", kind: manyLines, example: "5038/tcp from 198.51.100.0/24, iax2 on eth1",
-		help: "Services and ports for some addresses or one network card, with a comma between: each a service or port, then \"from\" and addresses, or \"on\" and a card. Usually empty.",
+		path: "firewall.limited", step: "firewall", label: "Limited access", kind: manyLines, example: "5038/tcp from 198.51.100.0/24, iax2 on eth1",
+		help: "Separate entries by commas. Each is a service or port, then \"from\" and addresses, or \"on\" and a card. Usually empty.",
 	},
 	{
 		path: "firewall.blocks", step: "firewall", label: "Shut out", kind: manyText, example: "192.0.2.0/24",
-		help: "Addresses and networks from which nothing at all is let in. Usually empty.",
+		help: "Addresses and networks to block completely. Usually empty.",
 	},
 	{
 		path: "firewall.ssh_from", step: "firewall", label: "Who may use SSH", kind: manyText, example: "203.0.113.0/24",
@@ -126,7 +126,7 @@ var fieldTable = []field{
 	},
 	{
 		path: "network.ipv4", step: "network", label: "IPv4 address", example: "198.51.100.11/24", now: func(f checklist.Facts) string { return own(f, true) },
-		help: "The server's own address with the length of its network; a netmask does too. Your provider says it.",
+		help: "The server's own address with the length of its network; a netmask also works. Your provider says it.",
 	},
 	{
 		path: "network.gateway4", step: "network", label: "IPv4 gateway", example: "198.51.100.1", now: func(f checklist.Facts) string { return addr(f.Gateway4) },

@@ -182,7 +182,7 @@ func (w *wizard) begin(steps []checklist.Step, all bool) tea.Cmd {
 		return nil
 	}
 	if id := w.s.blocked(); id != "" {
-		w.notice = "step " + id + " says what has to be mended first"
+		w.notice = "nothing can run yet: fix what step " + id + " names, then press r there"
 		return nil
 	}
 	if id := w.s.wrong(); id != "" && id != "connect" {

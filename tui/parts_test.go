@@ -148,8 +148,8 @@ func TestListsOfAnswersGrowAndShrink(t *testing.T) {
 	}
 }
 
-// An element that holds blanks is one element: what is open to some alone is parted by
-// commas.
+// An element that holds blanks is one element: entries of firewall.limited are separated
+// by commas.
 func TestListOfPhrases(t *testing.T) {
 	for _, f := range fieldTable {
 		if f.path != "firewall.limited" {

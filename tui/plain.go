@@ -123,7 +123,7 @@ func (p *plain) review() {
 			p.say("  %s: %s", f.label, text)
 		}
 	}
-	p.say("Everything else is left as it comes.")
+	p.say("Everything else keeps its default.")
 }
 
 // typedOr is what stands in a field, or its answer.
@@ -170,7 +170,7 @@ func (p *plain) askField(fd field) (string, error) {
 		}
 		if fd.choices != nil {
 			if fd.kind == manyOf {
-				p.say("Choose from, with a blank between:")
+				p.say("Choose from these, separated by spaces:")
 			} else {
 				p.say("Choose one:")
 			}

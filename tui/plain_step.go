@@ -169,7 +169,7 @@ func (p *plain) all() error {
 // mayRun says whether nothing stands in the way of a run, and asks about what does.
 func (p *plain) mayRun() (bool, error) {
 	if id := p.s.blocked(); id != "" {
-		p.tell("", "Step "+id+" says what has to be mended first.")
+		p.tell("", "Nothing can run yet: fix what step "+id+" names, then start aslwiz again.")
 		return false, nil
 	}
 	if id := p.s.wrong(); id != "" && id != "connect" {

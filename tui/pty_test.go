@@ -143,7 +143,7 @@ func TestLineModeInATerminal(t *testing.T) {
 		{"Further ports", "?"},
 		{"For example: 8080/tcp", "-"},
 		{"Further ports", ""},
-		{"Open to some alone", ""},
+		{"Limited access", ""},
 		{"Shut out", ""},
 		{"Who may use SSH", ""},
 		{"Switch off", "no"},

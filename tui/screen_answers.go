@@ -71,7 +71,11 @@ func (a *answersScreen) view(w, h int) []string {
 	step := stepOf(a.step)
 	text := asks(step)
 	if a.more > 0 {
-		text += fmt.Sprintf(" Before anything runs, %s more ask something.", plural(a.more, "step"))
+		has := "has"
+		if a.more > 1 {
+			has = "have"
+		}
+		text += fmt.Sprintf(" %s %s questions before anything runs.", plural(a.more, "more step"), has)
 	}
 	out := wrap(w, "", text)
 	out = append(out, "")

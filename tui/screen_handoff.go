@@ -109,7 +109,7 @@ func (h *handoffScreen) lines(w int) []string {
 	case h.text == "":
 		return wrap(w, "", "Every item is measured once more, so that the report says what is true now.")
 	}
-	verdict := wrap(w, style.ok.Render(glyph.ok)+" ", "Ready for production, but for what a person has to see to.")
+	verdict := wrap(w, style.ok.Render(glyph.ok)+" ", "Ready for production, except for the manual items below.")
 	if !h.ready {
 		verdict = wrap(w, style.bad.Render(glyph.bad)+" ", "Not ready for production: some items are not ok. Esc goes back to them.")
 	}

@@ -111,7 +111,7 @@ func (l *lookScreen) whatNext(w int) []string {
 	var text string
 	switch n := s.left(); {
 	case s.blocked() != "":
-		text = "No step can be run before this is mended; r looks again. You can go through the steps and see what each would change."
+		text = "No step can run until this is fixed. Press r to check again. You can go through the steps and see what each would change."
 	case n == 0:
 		text = "Every step is as the page wants it. Enter measures the result, item by item."
 	default:

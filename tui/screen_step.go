@@ -47,7 +47,7 @@ func (s *stepScreen) runnable() (bool, string) {
 	case s.w.busy != "":
 		return false, ""
 	case blocks:
-		return false, "This has to be mended first; look again afterwards."
+		return false, "Fix this first, then press r to check again."
 	case p.Status == checklist.StepPending && len(p.Waits()) > 0:
 		return false, "This cannot be done yet: " + strings.Join(p.Waits(), "; ") + "."
 	case p.Status == checklist.StepPending:

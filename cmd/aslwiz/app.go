@@ -51,7 +51,7 @@ func (a *app) exitNow() {
 	if a.terminal != nil {
 		a.terminal.restore()
 	}
-	fmt.Fprintln(a.err, "\naslwiz: interrupted twice: ended at once. A step that runs on a server goes on there.")
+	fmt.Fprintln(a.err, "\nInterrupted twice, stopping now. A running step continues on the server.")
 	os.Exit(exitInterrupted)
 }
 

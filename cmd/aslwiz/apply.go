@@ -276,7 +276,7 @@ func left(result checklist.Result) string {
 	case skipped > 0:
 		return countSteps(skipped) + " skipped"
 	case manual > 0:
-		return "nothing is left to do but what a person has to see to, in " + countSteps(manual)
+		return "only manual work is left, in " + countSteps(manual)
 	}
 	return "the server is as the page wants it"
 }

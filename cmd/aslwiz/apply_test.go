@@ -133,7 +133,7 @@ func TestResultSaysThatNothingChanged(t *testing.T) {
 	steps := []checklist.Step{{ID: "hostname", Title: "set the host name"}}
 	for status, want := range map[checklist.StepStatus]string{
 		checklist.StepSame:    "stats: nothing was changed; the server is as the page wants it\n",
-		checklist.StepManual:  "stats: nothing was changed; nothing is left to do but what a person has to see to, in 1 step\n",
+		checklist.StepManual:  "stats: nothing was changed; only manual work is left, in 1 step\n",
 		checklist.StepSkipped: "stats: nothing was changed; 1 step skipped\n",
 		checklist.StepChanged: "",
 		checklist.StepFailed:  "",

@@ -227,7 +227,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 			_ = cmd.Process.Signal(signal)
 		}
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(out.String(), "interrupted twice") {
+		if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(out.String(), "Interrupted twice") {
 			t.Errorf("%s: ended with %d: %s", signal, code, out.String())
 		}
 	}

@@ -47,8 +47,8 @@ func oddLogins(t *testing.T) {
 		return of(o, set, back)
 	}
 	for _, l := range []oddLogin{
-		two(bashrc, "exec fish", oddLogin{name: "bashrc starts fish", user: "chatty", code: 5, says: "no command runs there|.bashrc or .profile of chatty|ssh chatty@"}),
-		two(bashrc, "exec cat", oddLogin{name: "bashrc starts cat", user: "chatty", code: 5, says: "no command runs there|.bashrc or .profile of chatty"}),
+		two(bashrc, "exec fish", oddLogin{name: "bashrc starts fish", user: "chatty", code: 5, says: "the shell ran no command within 30 s|.bashrc or .profile of chatty|ssh chatty@"}),
+		two(bashrc, "exec cat", oddLogin{name: "bashrc starts cat", user: "chatty", code: 5, says: "the shell ran no command within 30 s|.bashrc or .profile of chatty"}),
 		{name: "nologin", user: "nologin", code: 5, says: "This account is currently not available|nologin, which lets nobody in"},
 		{name: "false", user: "csh", set: "usermod -s /bin/false csh", back: "usermod -s /bin/tcsh csh", code: 5, says: "status 1|said nothing|/bin/false"},
 		two(sshd, `Match User csh\n ChrootDirectory /srv\n`, oddLogin{name: "chroot without a shell", user: "csh", code: 5, says: "No such file|ChrootDirectory"}),
