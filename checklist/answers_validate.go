@@ -62,6 +62,16 @@ func (a Answers) Problems(readable func(path string) error) []Problem {
 	return append(out, a.peerProblems()...)
 }
 
+// ProblemsOn validates the answers against what is known of the server. Facts that
+// are not known yet find nothing.
+func (a Answers) ProblemsOn(f Facts) []Problem {
+	var out []Problem
+	firewallProblemsOn(a, f, func(path string, err error) {
+		out = append(out, Problem{Path: path, Text: err.Error(), Example: exampleOf(path)})
+	})
+	return out
+}
+
 // again is an error when element i of list already came before.
 func again(list []string, i int) error {
 	if list[i] != "" && slices.Index(list, list[i]) < i {

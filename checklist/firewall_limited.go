@@ -131,6 +131,36 @@ func neededByAnswers(a Answers) []needed {
 	return out
 }
 
+// firewallProblemsOn are those of the answers about the firewall of one server:
+// they would lock the admin out, or the server's name servers. What cannot be read
+// is among firewallProblems.
+func firewallProblemsOn(a Answers, f Facts, add func(path string, err error)) {
+	w, c := a.Firewall, f.Client
+	for i, s := range w.Limited {
+		if l, err := parseLimited(s); err == nil && slices.Contains(l.ports, filterPolicy{SSHPort: f.SSHPort}.ssh22()) {
+			add(fmt.Sprintf("firewall.limited[%d]", i), fmt.Errorf("%s is SSH's port: say in firewall.ssh_from who may use it", l.what))
+		}
+	}
+	for i, s := range w.Blocks {
+		block, err := parsePrefix(s)
+		if err != nil {
+			continue
+		}
+		path := fmt.Sprintf("firewall.blocks[%d]", i)
+		if c.IsValid() && block.Contains(c) {
+			add(path, fmt.Errorf("%s holds %s, the address you come from: blocking it would lock you out", s, c))
+		} else if d := slices.IndexFunc(f.DNS, block.Contains); d >= 0 {
+			add(path, fmt.Errorf("%s holds %s, a name server that the server asks", s, f.DNS[d]))
+		}
+	}
+	if c.IsValid() && len(w.SSHFrom) > 0 && !slices.ContainsFunc(w.SSHFrom, func(s string) bool {
+		p, err := parsePrefix(s)
+		return err != nil || p.Contains(c)
+	}) {
+		add("firewall.ssh_from", fmt.Errorf("%s, the address you come from, is not in this list: you would be locked out. Add it", c))
+	}
+}
+
 // readLimits reads who is shut out, and what is open to some.
 func (p *filterPolicy) readLimits(in In) error {
 	for _, s := range in.Answers.Firewall.Blocks {
@@ -138,21 +168,12 @@ func (p *filterPolicy) readLimits(in In) error {
 		if err != nil {
 			return fmt.Errorf("firewall.blocks: %w", err)
 		}
-		if c := in.Facts.Client; c.IsValid() && block.Contains(c) {
-			return fmt.Errorf("firewall.blocks: %s holds %s, the address you come from: blocking it would lock you out", s, c)
-		}
-		if i := slices.IndexFunc(in.Facts.DNS, block.Contains); i >= 0 {
-			return fmt.Errorf("firewall.blocks: %s holds %s, a name server that the server asks", s, in.Facts.DNS[i])
-		}
 		p.Blocks = append(p.Blocks, block)
 	}
 	for _, s := range in.Answers.Firewall.Limited {
 		l, err := parseLimited(s)
 		if err != nil {
 			return fmt.Errorf("firewall.limited: %w", err)
-		}
-		if slices.Contains(l.ports, p.ssh22()) {
-			return fmt.Errorf("firewall.limited: %s is SSH's port: say in firewall.ssh_from who may use it", l.what)
 		}
 		p.Limited = append(p.Limited, l)
 	}

@@ -82,9 +82,9 @@ func policyOf(in In) (filterPolicy, error) {
 			p.NMS = append(p.NMS, prefix)
 		}
 	}
-	if c := f.Client; c.IsValid() && len(p.SSHFrom) > 0 &&
-		!slices.ContainsFunc(p.SSHFrom, func(x netip.Prefix) bool { return x.Contains(c) }) {
-		return p, fmt.Errorf("firewall.ssh_from does not hold %s, the address that the server sees you come from: you would be locked out; add it", c)
+	if problems := in.Answers.ProblemsOn(f); len(problems) > 0 {
+		path, _, _ := strings.Cut(problems[0].Path, "[")
+		return p, fmt.Errorf("%s: %s", path, problems[0].Text)
 	}
 	return p, nil
 }

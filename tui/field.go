@@ -68,9 +68,10 @@ func allFields(a checklist.Answers) []field {
 }
 
 // wrong says what is wrong with the field's answer, alone and with its
-// neighbours, in the checklist's own words; "" when nothing is.
-func (f field) wrong(a checklist.Answers) string {
-	for _, p := range a.Problems(nil) {
+// neighbours and on the server that the facts are of, in the checklist's own words;
+// "" when nothing is.
+func (f field) wrong(a checklist.Answers, facts checklist.Facts) string {
+	for _, p := range append(a.Problems(nil), a.ProblemsOn(facts)...) {
 		list, _, isElement := strings.Cut(f.path, "].keys[")
 		if p.Path == f.path || strings.HasPrefix(p.Path, f.path+"[") || isElement && p.Path == list+"].keys" {
 			if strings.HasPrefix(p.Text, "is ") {

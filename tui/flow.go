@@ -181,11 +181,11 @@ func (w *wizard) begin(steps []checklist.Step, all bool) tea.Cmd {
 		w.notice = "a step is running already" + w.elsewhere(w.run, " on %s")
 		return nil
 	}
-	if id := w.s.blocked(); id != "" {
-		w.notice = "nothing can run yet: fix what step " + id + " names, then press r there"
+	if id := w.s.blocked(steps[len(steps)-1].ID); id != "" {
+		w.notice = "this cannot run yet: fix what step " + id + " names, then press r there"
 		return nil
 	}
-	if id := w.s.wrong(); id != "" && id != "connect" {
+	if id := w.s.wrong(); id != "" {
 		w.push(newAnswersScreen(w, id, w.popThen(nil)))
 		w.notice = "an answer of step " + id + " is not right yet"
 		return nil

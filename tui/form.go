@@ -115,7 +115,7 @@ func (f *form) judge(fd field) string {
 	if err := fd.set(f.answers, f.typed[fd.path]); err != nil {
 		return err.Error()
 	}
-	return fd.wrong(*f.answers)
+	return fd.wrong(*f.answers, f.facts)
 }
 
 // update takes a key. done is true when the last field was answered and all are

@@ -107,8 +107,13 @@ func (p *plain) choose() error {
 		}
 		p.s = openSession(k)
 		if k.File != "" {
-			if p.s.answers, err = p.store.load(k.File); err != nil {
+			a, err := p.store.load(k.File)
+			if err != nil {
 				return err
+			}
+			if !k.draftStands(a) {
+				p.s.answers = a
+				clear(p.s.typed) // it was about other answers
 			}
 		}
 		return nil

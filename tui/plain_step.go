@@ -166,13 +166,13 @@ func (p *plain) all() error {
 	return p.carryOut(steps, true)
 }
 
-// mayRun says whether nothing stands in the way of a run, and asks about what does.
-func (p *plain) mayRun() (bool, error) {
-	if id := p.s.blocked(); id != "" {
-		p.tell("", "Nothing can run yet: fix what step "+id+" names, then start aslwiz again.")
+// mayRun says whether nothing stands in the way of a run up to step last, and asks about what does.
+func (p *plain) mayRun(last string) (bool, error) {
+	if id := p.s.blocked(last); id != "" {
+		p.tell("", "This cannot run yet: fix what step "+id+" names, then start aslwiz again.")
 		return false, nil
 	}
-	if id := p.s.wrong(); id != "" && id != "connect" {
+	if id := p.s.wrong(); id != "" {
 		p.tell("", "An answer of step "+id+" is not right yet; answers asks for it again.")
 		return false, p.answers(id)
 	}
@@ -189,7 +189,7 @@ func (p *plain) mayRun() (bool, error) {
 
 // carryOut runs steps and prints what happens.
 func (p *plain) carryOut(steps []checklist.Step, all bool) error {
-	if ok, err := p.mayRun(); !ok {
+	if ok, err := p.mayRun(steps[len(steps)-1].ID); !ok {
 		return err
 	}
 	shown := map[string]checklist.StepPlan{}

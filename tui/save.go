@@ -35,9 +35,12 @@ func (w *wizard) saveDraftOf(s *session) tea.Cmd {
 			}
 		}
 		err := st.remember(name, func(k *known) {
+			if a, err := st.load(file); err == nil && k.Draft == nil {
+				k.Base = &a
+			}
 			k.Used, k.Typed, k.Asked, k.Draft, k.At, k.Skipped = now, typed, asked, &answers, at, skipped
 			if whole {
-				k.Draft, k.Typed = nil, nil
+				k.Draft, k.Typed, k.Base = nil, nil, nil
 			}
 		})
 		return complaint(errors.Join(err, st.forget(unnamed)))

@@ -23,7 +23,7 @@ func newAnswersScreen(w *wizard, step string, then func() tea.Cmd) *answersScree
 	s := w.s
 	a := &answersScreen{w: w, step: step, was: s.answers, then: then}
 	a.form = newForm(step, &s.answers, s.facts, s.typed)
-	if s.asked[step] { // what was left wrong is what it is opened for
+	if s.asked[step] || s.leftWrong(step) { // what was left wrong is what it is opened for
 		a.form.toWrong()
 	}
 	return a

@@ -64,8 +64,11 @@ func (c *connectScreen) update(msg tea.Msg) tea.Cmd {
 			return nil
 		}
 		c.w.s.answers = msg.answers
+		if !msg.draft {
+			clear(c.w.s.typed) // it was about other answers
+		}
 		c.begin()
-		return c.connect()
+		return c.resume()
 	case connectedMsg:
 		c.wrong = connectWrong(msg.err)
 		if c.form != nil {
@@ -80,6 +83,14 @@ func (c *connectScreen) update(msg tea.Msg) tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// resume connects with what is known, unless that is not right.
+func (c *connectScreen) resume() tea.Cmd {
+	if c.form.toWrong() {
+		return nil
+	}
+	return c.connect()
 }
 
 func (c *connectScreen) connect() tea.Cmd {

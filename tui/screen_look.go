@@ -110,7 +110,7 @@ func (l *lookScreen) whatNext(w int) []string {
 	s := l.w.s
 	var text string
 	switch n := s.left(); {
-	case s.blocked() != "":
+	case s.blocked("preflight") != "":
 		text = "No step can run until this is fixed. Press r to check again. You can go through the steps and see what each would change."
 	case n == 0:
 		text = "Every step is as the page wants it. Enter measures the result, item by item."

@@ -65,6 +65,7 @@ func (s *startScreen) update(msg tea.Msg) tea.Cmd {
 type openedMsg struct {
 	session *session
 	answers checklist.Answers
+	draft   bool // they are those that were left; else what stands in the file
 	err     error
 }
 
@@ -104,11 +105,14 @@ func (s *startScreen) choose() tea.Cmd {
 	}
 	st, file, session := s.w.store, k.File, s.w.s
 	if file == "" {
-		return c.connect()
+		return c.resume()
 	}
 	return func() tea.Msg {
 		a, err := st.load(file)
-		return openedMsg{session, a, err}
+		if err == nil && k.draftStands(a) {
+			return openedMsg{session, *k.Draft, true, nil}
+		}
+		return openedMsg{session, a, false, err}
 	}
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,11 +127,15 @@ func (s *session) nextStep(id string) string {
 	return ""
 }
 
-// blocked is a step that found something with which going on would do harm.
-func (s *session) blocked() string {
+// blocked is a step, up to last, that found something with which going on would
+// do harm.
+func (s *session) blocked(last string) string {
 	for _, st := range page.steps() {
 		if _, blocks := s.plan[st.ID].Short(); blocks {
 			return st.ID
+		}
+		if st.ID == last {
+			break
 		}
 	}
 	return ""
@@ -160,7 +165,7 @@ func (s *session) skip(id string) {
 func (s *session) needsAnswers(id string) bool {
 	fields := fieldsOf(id, s.answers)
 	for _, f := range fields {
-		if f.wrong(s.answers) != "" {
+		if f.wrong(s.answers, s.facts) != "" || s.unfit(f) {
 			return true
 		}
 	}
@@ -171,14 +176,33 @@ func (s *session) needsAnswers(id string) bool {
 }
 
 // wrong is a step whose answer cannot stand, because Back left it so: nothing
-// is run with it. What was never answered is not wrong.
+// is run with it. What was never answered is not wrong. A wrong way to connect
+// concerns the next connection only.
 func (s *session) wrong() string {
 	for _, f := range allFields(s.answers) {
-		if hasPath(f.path) && f.get(s.answers) != "" && f.wrong(s.answers) != "" {
+		if f.step != "connect" && hasPath(f.path) && s.wrongIn(f, checklist.Facts{}) {
 			return f.step
 		}
 	}
 	return ""
+}
+
+// wrongIn says whether a field was filled in, and that cannot stand.
+func (s *session) wrongIn(f field, facts checklist.Facts) bool {
+	return s.unfit(f) || f.get(s.answers) != "" && f.wrong(s.answers, facts) != ""
+}
+
+// unfit says whether the text in a field is no answer at all, such as a word in
+// place of a number: the answers then hold what was there before.
+func (s *session) unfit(f field) bool {
+	text, ok := s.typed[f.path]
+	a := s.answers
+	return ok && f.set(&a, text) != nil
+}
+
+// leftWrong says whether a step was answered, and not all of it can stand.
+func (s *session) leftWrong(step string) bool {
+	return slices.ContainsFunc(fieldsOf(step, s.answers), func(f field) bool { return s.wrongIn(f, s.facts) })
 }
 
 // asking is how many steps after id have questions that were not answered yet.

@@ -44,6 +44,8 @@ type known struct {
 	Draft *checklist.Answers `json:"draft,omitempty"`
 	Typed map[string]string  `json:"typed,omitempty"`
 	Asked map[string]bool    `json:"asked,omitempty"`
+	// Base is the answers file that Draft began from; nil where there was none.
+	Base *checklist.Answers `json:"base,omitempty"`
 	// At is what was last on the screen: a step, or the verification; Skipped are
 	// the steps that were left out.
 	At      string          `json:"at,omitempty"`
@@ -83,6 +85,12 @@ func (s store) list() ([]known, error) {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return out, nil
+}
+
+// draftStands says whether the draft goes before the answers in the file: it
+// does not where somebody has edited the file since.
+func (k known) draftStands(file checklist.Answers) bool {
+	return k.Draft != nil && k.Base != nil && sameAnswers(*k.Base, file)
 }
 
 // load reads an answers file.
