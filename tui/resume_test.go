@@ -46,7 +46,7 @@ func TestAResumedSessionAsksAWrongAnswerAgain(t *testing.T) {
 				b.keys("ctrl+d")
 			}
 			b.keys("tab", "tab", "tab", "0.0.0.0/0", "tab", "203.0.113.5", "ctrl+d")
-			b.contains("not yet right", "is everybody")
+			b.contains("not yet right: 0.0.0.0/0")
 			if how == "killed" {
 				b.do(keepMsg{})
 				b.restart()
@@ -71,7 +71,7 @@ func TestAResumedSessionAsksAWrongAnswerAgain(t *testing.T) {
 			}
 			b.contains("0.0.0.0/0", "203.0.113.5")
 			b.keys("ctrl+d")
-			b.contains("not yet right", "is everybody")
+			b.contains("not yet right: 0.0.0.0/0")
 			if got := b.w.s.answers.Firewall.Blocks; len(got) != 1 {
 				t.Errorf("the answers hold %q, and the form 0.0.0.0/0", got)
 			}
