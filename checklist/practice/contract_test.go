@@ -241,7 +241,7 @@ var unsteadily = map[string][]struct {
 		{regexp.MustCompile(`\{\d+\}`), "{n}"},
 		{regexp.MustCompile(`reqid \d+`), "reqid n"},
 		{regexp.MustCompile(`[0-9a-f]{8}_`), "n_"},
-		{regexp.MustCompile(`\d+ bytes_([io])( \(\d+ pkts, \d+s ago\))?`), "n bytes_$1"},
+		{regexp.MustCompile(`\d+ bytes_([io])( \(\d+ pkts?, \d+s ago\))?`), "n bytes_$1"},
 		{regexp.MustCompile(`time[= ][0-9.]+ ?ms`), "time n"},
 		{regexp.MustCompile(`(?m)^rtt .*`), "rtt"},
 		{regexp.MustCompile(`\(\d+ up`), "(n up"}, // two ends that begin at once log in twice
