@@ -24,7 +24,7 @@ func (d ipsecDaemon) handText(r Release, in In, p Peer, t tunnel) (string, error
 	here := daemonOf(in.Facts.Release)
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The other end of the tunnel %s, for a root shell on %s (%s).\n", p.Name, p.Name, r.Name)
-	fmt.Fprintf(&b, "# From its last line on nothing passes in clear between the two servers. If your own login\n# here comes through %s, have another way in first.\n", in.Answers.FQDN())
+	fmt.Fprintf(&b, "# From its last line on nothing passes in clear between the two servers. If your own login\n# here comes through %s, make sure that you can log in another way first.\n", in.Answers.FQDN())
 	// What is pasted after it is not for apt to read.
 	fmt.Fprintf(&b, "# apt asks nothing, waits for its lock, and stops rather than remove another package.\n"+
 		"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a\napt-get update </dev/null\n"+

@@ -1,6 +1,6 @@
 # The other end of the tunnel nms, for a root shell on nms (Debian 13 (trixie)).
 # From its last line on nothing passes in clear between the two servers. If your own login
-# here comes through stats.example.net, have another way in first.
+# here comes through stats.example.net, make sure that you can log in another way first.
 # apt asks nothing, waits for its lock, and stops rather than remove another package.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a
 apt-get update </dev/null
